@@ -22,9 +22,17 @@ describe('a bucket of a real server', () => {
   });
 
   it.each([
-    ['a wrong secret', { AWS_SECRET_ACCESS_KEY: 'wrong' }, /SignatureDoesNotMatch|403.*Check the keys/],
-    ['an unknown key', { AWS_ACCESS_KEY_ID: 'nobody' }, /InvalidAccessKeyId|403.*Check the keys/],
-    ['another region', { AWS_REGION: 'eu-west-3' }, /another region: set AWS_REGION|Check the keys/],
+    ['a wrong secret', { AWS_SECRET_ACCESS_KEY: 'wrong' }, /SignatureDoesNotMatch.*Check the keys/],
+    [
+      'an unknown key',
+      { AWS_ACCESS_KEY_ID: 'nobody' },
+      /(InvalidAccessKeyId|XAdminUserNotFound).*Check the keys/,
+    ],
+    [
+      'another region',
+      { AWS_REGION: 'eu-west-3' },
+      /AuthorizationHeaderMalformed.*another region: set AWS_REGION/,
+    ],
     [
       'no keys',
       { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' },
@@ -38,11 +46,17 @@ describe('a bucket of a real server', () => {
       ...wrong,
     });
     await expect(tried()).rejects.toThrow(message);
+    // Nor does a command take it for an empty store.
+    await expect(hostOf(bucket).blobs.size('store.json')).rejects.toThrow(message);
+    await expect(hostOf(bucket).blobs.get('store.json')).rejects.toThrow(message);
   });
 
   it('is refused when it does not exist', async () => {
     serverAt(server.url, keys);
-    await expect(tryBucket(hostOf('no-such-bucket').open)).rejects.toThrow(/NoSuchBucket.*Make the bucket/);
+    const { open, blobs } = hostOf('no-such-bucket');
+    await expect(tryBucket(open)).rejects.toThrow(/NoSuchBucket.*Make the bucket/);
+    await expect(blobs.size('store.json')).rejects.toThrow(/NoSuchBucket/);
+    await expect(blobs.get('store.json')).rejects.toThrow(/NoSuchBucket/);
   });
 
   it('is refused without the right to write', async () => {

@@ -10,6 +10,10 @@ import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { hasty, type Host, hostOf, serverAt } from './s3-stores.ts';
 import { keys } from './keys.ts';
 
+/** Of this process. */
+const warnings: string[] = [];
+process.on('warning', ({ message }) => warnings.push(message));
+
 /**
  * @param open starts the server; each test has a bucket of its own
  * @param withBig false: without the tests of uploads in parts, which take seconds
@@ -202,6 +206,10 @@ export function trapContract(
       const elsewhere = await openStepJournal({ ...place, path: join(hostOf(bucket).folder, 'j') }, 3);
       expect(elsewhere.get('answer')).toBe('of the killed worker');
       await elsewhere.close();
+    });
+
+    it('does not warn of versions of Node in each log', () => {
+      expect(warnings.filter((each) => each.includes('NodeVersionSupportWarning'))).toEqual([]);
     });
 
     it('says what is missing where nothing was written', async () => {

@@ -1,11 +1,15 @@
 /** A store in a bucket, on as much of an S3 server as it needs. `npm run test:s3` does this on a real one. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { s3AddressOf } from '../../src/store/s3/client.ts';
 import { tryBucket } from '../../src/store/s3/canary.ts';
 import { InvalidS3Address, InvalidS3Setting, S3StoreUnsafe } from '../../src/store/s3/errors.ts';
 import { OtherStore } from '../../src/store/errors.ts';
+import { findModel, modelOutput, storeModel } from '../../src/store/models.ts';
 import { newestFinished, openStore, requireSameStore, storeIdentity } from '../../src/store/store.ts';
+import { projectRoot } from '../../src/config/installation.ts';
+import { writeModel } from '../export/exportable-experiment.ts';
 import { keys } from '../s3/keys.ts';
 import { hostOf, serverAt } from '../s3/s3-stores.ts';
 import { trapContract } from '../s3/traps.contract.ts';
@@ -68,6 +72,37 @@ describe('an honest server', () => {
     vi.unstubAllEnvs();
   });
 
+  it('has one whole model, where a lost host had uploaded half of another one', async () => {
+    const [lost, next] = [hostOf(bucket()), temporaryFolder()];
+    const key = 'b'.repeat(64);
+    const store = openStore(next, lost.blobs);
+    await lost.blobs.putOnce(`models/${key}/adapter_model.safetensors`, Buffer.from('of the lost host'));
+    expect(await findModel(store, key)).toBeNull();
+    writeModel(openStore(next), key, 'weights');
+    await storeModel(store, key);
+    expect(await findModel(store, key, () => expect.unreachable('it is whole'))).not.toBeNull();
+    expect(String(await lost.blobs.get(`models/${key}/adapter_model.safetensors`))).toBe('weights');
+    // What is in the store is not kept twice.
+    expect(existsSync(modelOutput(store, key))).toBe(false);
+    // Another host made the same at the same time, and was slower: its bytes are not mixed in.
+    writeModel(openStore(next), key, 'of the slower host');
+    await storeModel(store, key);
+    expect(await findModel(store, key, () => expect.unreachable('it is whole'))).not.toBeNull();
+  });
+
+  it('has the unfinished uploads of killed writers removed after a day', async () => {
+    const { open, blobs } = hostOf(bucket());
+    const { client, sdk, address } = await open();
+    const target = { Bucket: address.bucket, Key: `${address.prefix}models/m/weights` };
+    await client.send(new sdk.CreateMultipartUploadCommand(target));
+    const unfinished = async () =>
+      (await client.send(new sdk.ListMultipartUploadsCommand({ Bucket: target.Bucket }))).Uploads?.length ??
+      0;
+    expect(await unfinished()).toBe(1);
+    await blobs.tidy('small');
+    expect(await unfinished()).toBe(0);
+  });
+
   it('is refused with what is wrong: a missing bucket', async () => {
     await expect(tryBucket(hostOf('missing-bucket').open)).rejects.toThrow(/NoSuchBucket.*Make the bucket/);
   });
@@ -106,4 +141,15 @@ describe('the address of a store', () => {
     expect(() => s3AddressOf(given)).toThrow(InvalidS3Address);
     expect(() => s3AddressOf(given)).not.toThrow(/secret/);
   });
+});
+
+it('only a store in a bucket loads the SDK, which takes a third of a second', () => {
+  const source = join(projectRoot, 'src');
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
+  const loading = files.filter((file) =>
+    /^import (?!type\b)[^;]*'@aws-sdk\//m.test(readFileSync(join(source, file), 'utf8')),
+  );
+  expect(loading).toEqual([]);
 });

@@ -18,11 +18,10 @@ export async function tryBucket(open: OpenS3): Promise<void> {
   const s3 = await open();
   const folder = `.canary/${randomUUID()}`;
   // The first answer also tells the server's time.
-  await look(s3, `${folder}/nothing`).catch((error: unknown) => {
+  await listed(s3, `${folder}/`).catch((error: unknown) => {
     requireClock(s3);
     throw error;
   });
-  await listed(s3, `${folder}/`);
   requireClock(s3);
   try {
     for (let race = 0; race < races; race++) await requireOneWinner(s3, `${folder}/race-${race}`);

@@ -96,6 +96,7 @@ const remedies: Readonly<Record<string, string>> = {
     'Give these keys the rights s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload there',
   InvalidAccessKeyId: keysWrong,
   SignatureDoesNotMatch: keysWrong,
+  XAdminUserNotFound: keysWrong,
   InvalidToken: keysWrong,
   ExpiredToken: 'Its keys have expired: renew them, for example with `aws sso login`',
   ExpiredTokenException: 'Its keys have expired: renew them, for example with `aws sso login`',
@@ -122,14 +123,12 @@ export function failureOf(error: unknown): Failure {
   return { name: known ? error.name : code, message: error.message, status: metadata?.httpStatusCode };
 }
 
-/** Whether there is no object of this name (any more). */
+/**
+ * Whether there is no object of this name. Not every 404 says so: the bucket may be missing, and versitygw gives it for unknown keys. It also
+ * has names for an object that stands where the name needs a folder.
+ */
 export function isMissingObject(error: unknown): boolean {
-  const { name, status } = failureOf(error);
-  // versitygw: an object stands where the name needs a folder, or the other way round.
-  return (
-    ['NoSuchKey', 'NotFound', 'ObjectParentIsFile'].includes(name) ||
-    (status === 404 && name !== 'NoSuchBucket')
-  );
+  return ['NoSuchKey', 'NotFound', 'ObjectParentIsFile'].includes(failureOf(error).name);
 }
 
 /** Whether a conditional write found the name taken. */

@@ -28,10 +28,24 @@ export async function look(s3: S3, name: string): Promise<(Listed & { readonly w
         writtenAt: head.LastModified?.getTime() ?? 0,
       };
     } catch (error) {
-      if (isMissingObject(error)) return null;
-      throw error;
+      // An answer to HEAD has no body that says what is wrong.
+      if (!isMissingObject(error)) {
+        if ([301, 400, 403].includes(failureOf(error).status ?? 0)) await listOne(s3);
+        throw error;
+      }
+      if (!bucketSeen.has(s3)) await listOne(s3);
+      return null;
     }
   });
+}
+
+/** Those that have shown their bucket to these keys: with a missing bucket, or unknown keys, every object would seem to be missing. */
+const bucketSeen = new WeakSet<S3>();
+
+async function listOne(s3: S3): Promise<void> {
+  const { bucket: Bucket, prefix: Prefix } = s3.address;
+  await s3.client.send(new s3.sdk.ListObjectsV2Command({ Bucket, Prefix, MaxKeys: 1 }));
+  bucketSeen.add(s3);
 }
 
 /** All objects whose names begin with `prefix`, sorted by name. */
