@@ -140,7 +140,8 @@ describe('an experiment', () => {
             preset: 'quickstart',
             iterations: 1,
             allow_few_steps: true,
-            task: { train_size: 24, test_size: 24 },
+            agents: 2,
+            task: { train_size: 16, test_size: 16 },
           },
         ],
       },
@@ -148,7 +149,7 @@ describe('an experiment', () => {
     const result = await handle.result();
     stop.abort();
     await ended;
-    expect(result.evaluations.map(({ questions }) => questions)).toEqual([24, 24]);
+    expect(result.evaluations.map(({ questions }) => questions)).toEqual([16, 16]);
     // Another host: what a person sees, from the store alone.
     process.env['COLLOQUY_LOCAL'] = temporaryFolder();
     const said = async (...args: string[]) =>

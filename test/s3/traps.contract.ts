@@ -208,6 +208,22 @@ export function trapContract(
       await elsewhere.close();
     });
 
+    it.each(['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'])(
+      'finds a server at a host name in %s: its buckets have no host names of their own',
+      async (variable) => {
+        const { AWS_ENDPOINT_URL_S3: before } = process.env;
+        delete process.env['AWS_ENDPOINT_URL_S3'];
+        process.env[variable] = proxy.url.replace('127.0.0.1', 'localhost');
+        try {
+          const { blobs } = host();
+          expect(await blobs.putOnce('a', Buffer.from('x'))).toBe('made');
+          expect(proxy.seen().some((each) => /^PUT \/[^/]+\/stores\/one\/a/.test(each))).toBe(true);
+        } finally {
+          serverAt(before ?? '', keys);
+        }
+      },
+    );
+
     it('does not warn of versions of Node in each log', () => {
       expect(warnings.filter((each) => each.includes('NodeVersionSupportWarning'))).toEqual([]);
     });

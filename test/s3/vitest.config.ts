@@ -6,7 +6,7 @@ export default defineConfig({
     pool: 'forks',
     include: ['test/s3/*.s3.ts'],
     fileParallelism: false,
-    testTimeout: 600_000,
+    testTimeout: 1_800_000,
     hookTimeout: 600_000,
     setupFiles: ['test/setup/loopback-only.ts'],
     globalSetup: ['test/setup/temporal-server.ts', 'test/setup/workflow-bundle.ts'],

@@ -116,6 +116,7 @@ export async function* pieces(s3: S3, name: string, range?: ByteRange, tag?: str
     if (body === null) return;
     version = body.tag;
     try {
+      // A reader that stops early ends the answer too: left unread, it would keep one of the client's fifty connections.
       for await (const piece of withDeadline(body.stream, s3.patience.answerMs)) {
         at += piece.length;
         tries = 1;
@@ -125,9 +126,6 @@ export async function* pieces(s3: S3, name: string, range?: ByteRange, tag?: str
     } catch (error) {
       if (!isOfNetwork(error) || tries >= s3.patience.tries) throw broken(s3, name, error);
       await sleep(Math.min(s3.patience.longestPauseMs, s3.patience.pauseMs * 2 ** (tries - 1)));
-    } finally {
-      // A reader that stops early: an unread answer would keep one of the client's fifty connections.
-      body.stream.destroy();
     }
   }
 }
