@@ -1,8 +1,7 @@
 /** Whole experiments on a store in a bucket: they make what they make on a store of files, whatever happens to hosts and network. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
@@ -36,7 +35,7 @@ describe('an experiment', () => {
 
   /** A worker on a host of its own: its local folder is empty. */
   async function worker(storeRoot: string, namespace: string) {
-    const local = mkdtempSync(join(tmpdir(), 'colloquy-host-'));
+    const local = temporaryFolder();
     const environment = {
       ...keys,
       AWS_ENDPOINT_URL_S3: proxy.url,
