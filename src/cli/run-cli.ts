@@ -82,7 +82,9 @@ program.addHelpText('after', () =>
     heading('Environment:'),
     ...indented([
       'TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_PROFILE, ...  as for the temporal CLI',
-      'COLLOQUY_STORE      where experiments are kept (default: runs/ in the project; of an installed package, in the current folder)',
+      'COLLOQUY_STORE      where experiments are kept: a folder (default: runs/ in the project; of an installed package, in the current folder), or s3://BUCKET/PREFIX',
+      'COLLOQUY_LOCAL      with S3: the folder for the files of this host (default: in runs/.s3)',
+      'COLLOQUY_CACHE_GB   with S3: the most that copies on this host take (default: 100)',
       'COLLOQUY_ENDPOINTS  a file of the endpoints that answer (default: configs/endpoints.yaml)',
       'COLLOQUY_TRAINERS   a file of the trainers that fine-tune (default: configs/trainers.yaml)',
       'COLLOQUY_SCORERS    a file of programs that judge answers (default: configs/scorers.yaml)',

@@ -67,6 +67,8 @@ export function printJson(value: unknown): void {
 
 /** The path as one would type it: relative to the current folder when that is shorter. */
 export function shortPath(path: string): string {
+  // An address is no path.
+  if (path.includes('://')) return path;
   const short = relative(process.cwd(), path);
   return short.length < path.length && !short.startsWith('..') ? short : path;
 }

@@ -33,6 +33,11 @@ export function fileBlobs(folder: string): Blobs {
       return found?.isFile() ? found.size : null;
     },
 
+    async writtenAt(name) {
+      const found = await unlessMissing(pathOf(name), (path) => stat(path));
+      return found?.isFile() ? found.mtimeMs : null;
+    },
+
     async get(name, range) {
       return unlessMissing(pathOf(name), (path) =>
         range === undefined ? readFile(path) : readRange(path, range.start, range.bytes),
@@ -68,6 +73,11 @@ export function fileBlobs(folder: string): Blobs {
       const above = prefix.slice(0, slash + 1);
       const names = await namesBelow(join(root, above), above, prefix.slice(slash + 1));
       return names.toSorted();
+    },
+
+    async folders() {
+      const entries = await unlessMissing(root, (path) => readdir(path, { withFileTypes: true }));
+      return (entries ?? []).flatMap((entry) => (entry.isFile() ? [] : entry.name));
     },
 
     async move(from, to) {

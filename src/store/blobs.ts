@@ -14,6 +14,8 @@ export interface Blobs {
   where(name: string): string;
   /** The number of bytes; null when the name does not exist. */
   size(name: string): Promise<number | null>;
+  /** When it was written, in milliseconds since 1970; null when the name does not exist. Only to find the newest: clocks differ. */
+  writtenAt(name: string): Promise<number | null>;
   /** All bytes, or at most `range.bytes` of them from `range.start`; null when the name does not exist. */
   get(name: string, range?: ByteRange): Promise<Buffer | null>;
   /** The bytes in pieces, for files that may be larger than memory. @throws ArtifactMissing */
@@ -35,6 +37,8 @@ export interface Blobs {
   replace(name: string, content: Content, beforeCommit?: () => Promise<void>): Promise<void>;
   /** All names that begin with `prefix`, sorted. */
   list(prefix: string): Promise<string[]>;
+  /** The first parts of names that have several. */
+  folders(): Promise<string[]>;
   /**
    * Renames a blob, or everything below a name; false when the name does not exist. A kill may leave it half done, so it is only for
    * files that are no longer read.
@@ -46,7 +50,11 @@ export interface Blobs {
   remove(name: string): Promise<void>;
   /** Removes the temporary files that killed writers left below a name. What is being written there (an export, a report) stays. */
   tidy(name: string): Promise<void>;
-  /** A path at which another program can read a blob, or a folder with everything below a name. @throws ArtifactMissing */
+  /**
+   * A path at which another program can read a blob, or a folder with everything below a name. It stays for a day.
+   *
+   * @throws ArtifactMissing; CacheFull, DiskFull where it is a copy
+   */
   localCopy(name: string): Promise<string>;
 }
 

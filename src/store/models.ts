@@ -199,10 +199,10 @@ export function modelOutput(store: Store, key: string): string {
 }
 
 /**
- * Puts a model that is finished in the local folder `modelOutput` into the store, its manifest last. A store of files has it there
- * already.
+ * Puts a model that is finished in the local folder `modelOutput` into the store, its manifest last, and removes the folder. A store of
+ * files has it there already. Of two hosts' models, the first whole one stays.
  *
- * @throws DiskFull, StoreNotWritable
+ * @throws DiskFull, StoreNotWritable, and the errors of the store
  */
 export async function storeModel(store: Store, key: string): Promise<void> {
   const model = store.model(key);
@@ -210,7 +210,16 @@ export async function storeModel(store: Store, key: string): Promise<void> {
   if (made.where(model.name) === model.where) return;
   const manifest = manifestOf(model).name;
   const names = (await made.list(`${model.name}/`)).filter((name) => name !== manifest);
-  for (const name of [...names, manifest]) await store.blobs.putOnce(name, made.stream(name));
+  // Another attempt of this host has stored and removed it.
+  if ((await made.size(manifest)) === null) return;
+  for (const name of names) {
+    if ((await store.blobs.putOnce(name, made.stream(name))) !== 'other') continue;
+    // With a manifest it is a whole model. Without one it is what a lost host had uploaded of its own.
+    if (await isThere(manifestOf(model))) break;
+    await store.blobs.replace(name, made.stream(name));
+  }
+  await store.blobs.putOnce(manifest, made.stream(manifest));
+  await made.remove(model.name);
 }
 
 /**
@@ -270,14 +279,16 @@ export async function removeCheckpoints(store: Store, key: string): Promise<void
 }
 
 /**
- * Makes sure that models are whole. Each model is read only once a process.
+ * Makes sure that models are whole, and on this host. Each model is read only once a process.
  *
- * @throws ArtifactMissing when a model is not whole, and has to be made again
+ * @throws ArtifactMissing when a model is not whole, and has to be made again; CacheFull, DiskFull
  */
 export async function requireModels(store: Store, models: readonly Model[]): Promise<void> {
   for (const { tuned } of models) {
     if (tuned === null) continue;
-    const { where } = store.model(tuned.key);
+    const { name, where } = store.model(tuned.key);
+    // First: it is then read through here, and not in a bucket once more.
+    await store.blobs.localCopy(name);
     const known = readThrough.has(where) && (await isThere(manifestOf(store.model(tuned.key))));
     if (!known && (await findModel(store, tuned.key)) === null) throw new ArtifactMissing(where);
     readThrough.add(where);

@@ -1,6 +1,5 @@
 /** Where in a store is it, and which store is it? No other module makes the names of the store's files and folders. */
 import { randomUUID } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -8,8 +7,10 @@ import { distilledModel } from '../algorithm/agents.ts';
 import { ownFolder } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { fileBlobs } from './blobs-file.ts';
+import { openBucket } from './blobs-s3.ts';
 import { below, type Blobs, type Place, placeIn } from './blobs.ts';
 import { NotVisibleYet, OtherStore } from './errors.ts';
+import type { JournalPlace } from './files/segments.ts';
 
 /** Everything durable: what experiments leave, and from what they continue. Folders are made at the first write. */
 export type Store = {
@@ -17,10 +18,12 @@ export type Store = {
   /** For people: where the store is. */
   readonly root: string;
   /**
-   * The absolute path of the folder with this worker's own files: journals, checkpoints, logs, Temporal's database. A store of files has
-   * them in its own folder, so that workers that share the store share the journals.
+   * The absolute path of the folder with this worker's own files: journals, checkpoints, logs, Temporal's database, copies of what is in a
+   * bucket. A store of files has them in its own folder, so that workers that share the store share the journals.
    */
   readonly local: string;
+  /** Tries whether this worker can use the store. @throws S3Refused, S3Unreachable, S3StoreUnsafe */
+  check(): Promise<void>;
   /** Logs of workers and engines: a local folder. */
   readonly logs: string;
   /** The file or folder that a reference names. */
@@ -41,30 +44,40 @@ export type Store = {
   prunedModel(key: string): Place;
   /** Where the trainer keeps the checkpoints of a fine-tune: a local folder. */
   checkpoints(key: string): string;
-  /**
-   * A journal of answers that experiments share: a local file.
-   *
-   * @param shard which questions of which iteration: see `shardName`
-   * @throws ZodError when `name` is not valid
-   */
-  sharedAnswers(name: string, seed: string, shard: string): string;
+  /** A journal of answers that experiments share. `shard`: see `shardName`. @throws ZodError when `name` is not valid */
+  sharedAnswers(name: string, seed: string, shard: string): JournalPlace;
+  /** The journal of this name. */
+  journal(name: string): JournalPlace;
 };
 
 /**
- * Opens the store at `root`, a folder. Default: COLLOQUY_STORE, or `runs/` in the project; for a package, in the current folder.
+ * Opens the store at `root`: a folder, or `s3://BUCKET/PREFIX`. Default: COLLOQUY_STORE, or `runs/` in the project; for a
+ * package, in the current folder. Nothing is read or asked for before it is needed.
  *
- * @param blobs where the bytes are kept. Default: in `root`
+ * @param blobs where the bytes are kept, instead of there
+ * @throws InvalidS3Address, InvalidS3Setting
  */
 export function openStore(
   root: string = process.env['COLLOQUY_STORE'] || join(ownFolder(), 'runs'),
-  blobs: Blobs = fileBlobs(root),
+  blobs?: Blobs,
 ): Store {
-  const local = resolve(root);
+  const bucket = openBucket(root);
+  if (bucket === null) return storeIn(resolve(root), blobs ?? fileBlobs(root));
+  return { ...storeIn(bucket.local, blobs ?? bucket.blobs, true), root: bucket.root, check: bucket.check };
+}
+
+/** @param shared whether journals have to be brought to other hosts, because the local folder is this host's alone */
+function storeIn(local: string, blobs: Blobs, shared = false): Store {
   const place = (...parts: string[]) => placeIn(blobs, ...parts);
+  const journal = (name: string): JournalPlace => ({
+    path: join(local, ...`${name}.journal.jsonl`.split('/')),
+    segments: shared ? place(`${name}.journal`) : null,
+  });
   return {
     blobs,
     root: blobs.where(''),
     local,
+    check: async () => undefined,
     logs: join(local, 'logs'),
     place: (name) => place(name),
     experiment: (name) => place(experimentNameSchema.parse(name)),
@@ -75,8 +88,8 @@ export function openStore(
     hostedJobs: (key) => place('models', `${key}.jobs.json`),
     prunedModel: (key) => place('models', `${key}.pruned.json`),
     checkpoints: (key) => join(local, 'models', `${key}.checkpoints`),
-    sharedAnswers: (name, seed, shard) =>
-      join(local, 'answers', seriesNameSchema.parse(name), seed, `${shard}.journal.jsonl`),
+    sharedAnswers: (name, ...parts) => journal(['answers', seriesNameSchema.parse(name), ...parts].join('/')),
+    journal,
   };
 }
 
@@ -99,9 +112,8 @@ export function experimentFiles(store: Store, experiment: string) {
   const folder = store.experiment(experiment);
   const iterationFolder = (iteration: number) => below(folder, `iteration-${iteration}`);
   const within = (iteration: number, ...parts: string[]) => below(iterationFolder(iteration), ...parts);
-  const journal = ({ name }: Place) => join(store.local, ...name.split('/'));
-  const shardFile = (iteration: number, set: QuestionSet, shard: number, ending: string) =>
-    within(iteration, folderOf(set), `shard-${numbered(shard)}.${ending}`);
+  const shardFile = (iteration: number, set: QuestionSet, shard: number, ending = '') =>
+    within(iteration, folderOf(set), `shard-${numbered(shard)}${ending}`);
   return {
     folder,
     config: below(folder, 'config.json'),
@@ -126,10 +138,10 @@ export function experimentFiles(store: Store, experiment: string) {
     /** The folder of the debates, with a file for each shard of questions. */
     debates: (iteration: number, set: QuestionSet) => within(iteration, folderOf(set)),
     /** The debates of a shard of questions, 0 the first. */
-    shard: (iteration: number, set: QuestionSet, shard: number) => shardFile(iteration, set, shard, 'jsonl'),
-    /** The answers of a shard, in the order in which they came: a local file. */
+    shard: (iteration: number, set: QuestionSet, shard: number) => shardFile(iteration, set, shard, '.jsonl'),
+    /** The answers of a shard, in the order in which they came. */
     shardJournal: (iteration: number, set: QuestionSet, shard: number) =>
-      journal(shardFile(iteration, set, shard, 'journal.jsonl')),
+      store.journal(shardFile(iteration, set, shard).name),
     dataset: (iteration: number, agent: number, role: string) =>
       within(iteration, 'datasets', `${modelName(agent, role)}.jsonl`),
     /** What became of the one model that the group is distilled into. */
@@ -142,8 +154,8 @@ export function experimentFiles(store: Store, experiment: string) {
     /** How right the labels were that the iteration was trained with. */
     labels: (iteration: number) => within(iteration, 'labels.json'),
     diversity: (iteration: number) => within(iteration, 'diversity.json'),
-    /** The scores for the diversity, in the order in which they came: a local file. */
-    diversityJournal: (iteration: number) => journal(within(iteration, 'diversity.journal.jsonl')),
+    /** The scores for the diversity, in the order in which they came. */
+    diversityJournal: (iteration: number) => store.journal(within(iteration, 'diversity').name),
     record: (iteration: number) => within(iteration, 'record.json'),
     /** For a night of a series: its plan, and a copy of its entry in the series' ledger. */
     nightPlan: below(folder, 'night', 'plan.json'),
@@ -213,29 +225,21 @@ export function seriesFiles(store: Store, series: string) {
   };
 }
 
-/**
- * The experiment whose result.json was written last in the store's folder on this machine; null when there is none. Where another program has touched the files, that may be another one than finished last.
- */
+/** The experiment whose result.json was written last; null when there is none. Where another program has touched it, that may be another one than finished last. */
 export async function newestFinished(store: Store): Promise<string | null> {
   const finished = await Promise.all(
-    (await namesInStore(store)).map(async (name) => ({
-      name,
-      at: await writtenAt(join(store.local, name, 'result.json')),
-    })),
+    (await namesInStore(store)).map(async (name) => {
+      const { blobs, name: result } = experimentFiles(store, name).result;
+      return { name, at: (await blobs.writtenAt(result)) ?? 0 };
+    }),
   );
   const newest = finished.toSorted((a, b) => b.at - a.at)[0];
   return newest === undefined || newest.at === 0 ? null : newest.name;
 }
 
-/** The names in the store's folder on this machine that may be experiments'. */
-export async function namesInStore({ local }: Store): Promise<string[]> {
-  const names = await readdir(local).catch(() => []);
-  return names.filter((name) => experimentNameSchema.safeParse(name).success);
-}
-
-async function writtenAt(path: string): Promise<number> {
-  const found = await stat(path).catch(() => null);
-  return found?.mtimeMs ?? 0;
+/** The names of the store's folders that may be experiments'. */
+export async function namesInStore({ blobs }: Store): Promise<string[]> {
+  return (await blobs.folders()).filter((name) => experimentNameSchema.safeParse(name).success);
 }
 
 /** Where an experiment was begun. Its workers must have the same store, perhaps at different paths of different hosts. */
@@ -257,11 +261,7 @@ const documentSchema = z.object({ id: z.string() });
 /** By path. When a running worker's store is emptied, the store gets the same id again. */
 const known = new Map<string, string>();
 
-/**
- * The identity of a store. A store without an id gets one; of several workers on any hosts, all get the same id.
- *
- * @throws NotVisibleYet, DiskFull, StoreNotWritable, FileRefused
- */
+/** The identity of a store. A store without an id gets one, the same for all workers on any hosts. @throws NotVisibleYet, DiskFull, StoreNotWritable, FileRefused */
 export async function storeIdentity(store: Store): Promise<StoreIdentity> {
   const { blobs, name, where } = store.place('store.json');
   const found = await blobs.get(name);

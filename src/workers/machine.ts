@@ -48,7 +48,10 @@ export async function examineMachine(store: Store, onLook: OnLook = () => undefi
     ),
     looked('graphics cards', cardsText, 'absent'),
     looked('vLLM', vllmText, 'absent'),
-    looked('store', () => store.root),
+    looked('store', async () => {
+      await store.check();
+      return store.root;
+    }),
     looked('endpoints', () => named(loadEndpoints())),
     looked('trainers', () => named(loadTrainers())),
   ]);

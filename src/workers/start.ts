@@ -54,6 +54,7 @@ export async function startWorkers({
   const version = deploymentVersion();
   keepHeapSteady();
   const telemetry = await installRuntime(join(dependencies.store.logs, 'worker.log'), console);
+  await dependencies.store.check();
   // From now on other workers can see whether they have the same store.
   await storeIdentity(dependencies.store);
   const connection = await NativeConnection.connect(connectionOptions);

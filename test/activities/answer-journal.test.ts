@@ -24,18 +24,21 @@ describe('a journal of answers', () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   it('asks once for equal requests that come at the same time, also from another experiment', async () => {
-    const [mine, theirs] = [await openAnswerJournal(path), await openAnswerJournal(path)];
+    const [mine, theirs] = [
+      await openAnswerJournal({ path, segments: null }, 1),
+      await openAnswerJournal({ path, segments: null }, 1),
+    ];
     let arrive: (answer: Answer) => void = () => undefined;
     const asked = mine.answer('r', () => new Promise((resolve) => (arrive = resolve)), signal);
     const waited = theirs.answer('r', neverAsked, signal);
     arrive(seven);
     expect(await Promise.all([asked, waited])).toEqual([seven, seven]);
-    mine.close();
-    theirs.close();
+    await mine.close();
+    await theirs.close();
   });
 
   it('has the answer in the file before the asking ends', async () => {
-    const journal = await openAnswerJournal(path);
+    const journal = await openAnswerJournal({ path, segments: null }, 1);
     let written = '';
     await journal.answer(
       'r',
@@ -47,25 +50,25 @@ describe('a journal of answers', () => {
       signal,
     );
     expect(written).toContain('seven');
-    journal.close();
-    const again = await openAnswerJournal(path);
+    await journal.close();
+    const again = await openAnswerJournal({ path, segments: null }, 1);
     expect(await again.answer('r', neverAsked, signal)).toEqual(seven);
-    again.close();
+    await again.close();
   });
 
   it('asks itself when the one that was asking has given up', async () => {
-    const journal = await openAnswerJournal(path);
+    const journal = await openAnswerJournal({ path, segments: null }, 1);
     let giveUp: (error: Error) => void = () => undefined;
     const first = journal.answer('r', () => new Promise((_, reject) => (giveUp = reject)), signal);
     const second = journal.answer('r', gives(seven), signal);
     giveUp(new Error('cancelled'));
     await expect(first).rejects.toThrow('cancelled');
     expect(await second).toEqual(seven);
-    journal.close();
+    await journal.close();
   });
 
   it('ends the waiting for another one when it is asked to stop', async () => {
-    const journal = await openAnswerJournal(path);
+    const journal = await openAnswerJournal({ path, segments: null }, 1);
     let arrive: (answer: Answer) => void = () => undefined;
     const first = journal.answer('r', () => new Promise((resolve) => (arrive = resolve)), signal);
     const stop = new AbortController();
@@ -74,13 +77,16 @@ describe('a journal of answers', () => {
     await expect(second).rejects.toThrow('told to stop');
     arrive(seven);
     expect(await first).toEqual(seven);
-    journal.close();
+    await journal.close();
   });
 
   it('stays open for others when one closes it', async () => {
-    const [mine, theirs] = [await openAnswerJournal(path), await openAnswerJournal(path)];
-    mine.close();
+    const [mine, theirs] = [
+      await openAnswerJournal({ path, segments: null }, 1),
+      await openAnswerJournal({ path, segments: null }, 1),
+    ];
+    await mine.close();
     expect(await theirs.answer('r', gives(seven), signal)).toEqual(seven);
-    theirs.close();
+    await theirs.close();
   });
 });

@@ -42,10 +42,10 @@ describe('a dialogue that is too long for the model', () => {
   let journal: AnswerJournal;
   beforeEach(async () => {
     folder = temporaryFolder();
-    journal = await openAnswerJournal(join(folder, 'journal.jsonl'));
+    journal = await openAnswerJournal({ path: join(folder, 'journal.jsonl'), segments: null }, 1);
   });
   afterEach(async () => {
-    journal.close();
+    await journal.close();
     await rm(folder, { recursive: true });
   });
 

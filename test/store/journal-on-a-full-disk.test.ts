@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { DiskFull } from '../../src/store/errors.ts';
-import { appendAndRemember, type Journal, requireRoom } from '../../src/store/files/journal.ts';
+import { appendAndRemember, type Entries, requireRoom } from '../../src/store/files/journal.ts';
 
 /** A journal on the same disk as the others. */
-function journalOn(disk: { full: boolean }): Journal & { readonly keys: string[] } {
-  const keys: string[] = [];
+function journalOn(disk: { full: boolean }): Entries & { readonly written: string[] } {
+  const written: string[] = [];
   return {
-    keys,
+    written,
+    keys: () => written,
     get: () => undefined,
     append: (key) => {
       if (disk.full) throw new DiskFull('a journal', new Error('ENOSPC'));
-      keys.push(key);
+      written.push(key);
     },
     get size() {
-      return keys.length;
+      return written.length;
     },
-    close: () => undefined,
   };
 }
 
@@ -24,7 +24,7 @@ describe('room to journal', () => {
     const journal = journalOn({ full: false });
     appendAndRemember(journal, 'an answer', 1);
     requireRoom(journal);
-    expect(journal.keys).toEqual(['an answer']);
+    expect(journal.written).toEqual(['an answer']);
   });
 
   it('is checked for every journal after the disk refused a line of one, until there is room again', () => {
@@ -35,8 +35,8 @@ describe('room to journal', () => {
     disk.full = false;
     requireRoom(second);
     requireRoom(second);
-    expect(second.keys).toHaveLength(1);
+    expect(second.written).toHaveLength(1);
     appendAndRemember(first, 'an answer', 1);
-    expect(first.keys).toEqual(['an answer']);
+    expect(first.written).toEqual(['an answer']);
   });
 });

@@ -53,6 +53,8 @@ export function laggingHosts(count: number, delay: number, scratch: string): Blo
     return {
       where: (name) => view.where(name),
       size: (name) => seeing(() => view.size(name)),
+      writtenAt: (name) => seeing(() => view.writtenAt(name)),
+      folders: () => seeing(() => view.folders()),
       get: (name, range) => seeing(() => view.get(name, range)),
       stream: (name) => {
         operation();

@@ -22,6 +22,7 @@ export function memoryBlobs(scratch: string, kept = new Map<string, Buffer>()): 
   return {
     where,
     size: async (name) => kept.get(checkedName(name))?.length ?? null,
+    writtenAt: async (name) => (kept.has(checkedName(name)) ? 0 : null),
     get: async (name, range) => {
       const bytes = kept.get(checkedName(name));
       if (bytes === undefined) return null;
@@ -45,6 +46,11 @@ export function memoryBlobs(scratch: string, kept = new Map<string, Buffer>()): 
       kept.set(checkedName(name), bytes);
     },
     list: async (prefix) => [...kept.keys()].filter((name) => name.startsWith(prefix)).toSorted(),
+    folders: async () => [
+      ...new Set(
+        [...kept.keys()].flatMap((name) => (name.includes('/') ? name.slice(0, name.indexOf('/')) : [])),
+      ),
+    ],
     move: async (from, to) => {
       const names = within(from);
       for (const name of names) {

@@ -3,9 +3,10 @@ import type { Message } from '../../algorithm/prompts.ts';
 import { shuffle } from '../../algorithm/random.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { abortable } from '../../engines/abort.ts';
-import { appendAndRemember, type Journal, openJournal, requireRoom } from '../../store/files/journal.ts';
+import { appendAndRemember, type Entries, requireRoom } from '../../store/files/journal.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import { type DebateRow, debateRowSchema, heldOutQuestionSchema } from '../../store/records/rows.ts';
+import { type JournalPlace, openStepJournal, type StepJournal } from '../../store/files/segments.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
 
 const answerSchema = z.object({
@@ -32,7 +33,8 @@ export type AnswerJournal = {
   readonly answer: (request: string, ask: Ask, signal: AbortSignal) => Promise<Answer>;
   /** See `requireRoom` in store/files/journal.ts. @throws DiskFull, StoreNotWritable */
   readonly requireRoom: () => void;
-  readonly close: () => void;
+  /** Other hosts find all answers when this resolves. @throws the errors of the store */
+  readonly close: () => Promise<void>;
 };
 
 /**
@@ -41,10 +43,16 @@ export type AnswerJournal = {
  * sees what was in the file when it opened it, and what it has asked itself. So two processes may ask the same, and where an
  * engine does not repeat itself each keeps its own answer.
  *
- * @throws DiskFull, StoreNotWritable
+ * @param epoch of the step's claim
+ * @throws DiskFull, StoreNotWritable, and the errors of the store
  */
-export async function openAnswerJournal(path: string): Promise<AnswerJournal> {
-  const shared = opened.get(path) ?? { users: 0, journal: openJournal(path), asked: new Map() };
+export async function openAnswerJournal(place: JournalPlace, epoch: number): Promise<AnswerJournal> {
+  const { path } = place;
+  const shared = opened.get(path) ?? {
+    users: 0,
+    journal: openStepJournal(place, epoch),
+    asked: new Map(),
+  };
   opened.set(path, shared);
   shared.users += 1;
   const leave = (): void => {
@@ -56,9 +64,9 @@ export async function openAnswerJournal(path: string): Promise<AnswerJournal> {
     return {
       answer: (request, ask, signal) => answerOnce(journal, shared.asked, request, ask, signal),
       requireRoom: () => requireRoom(journal),
-      close: () => {
+      close: async () => {
         leave();
-        if (shared.users === 0) journal.close();
+        await (shared.users === 0 ? journal.close() : journal.flush());
       },
     };
   } catch (error) {
@@ -69,14 +77,14 @@ export async function openAnswerJournal(path: string): Promise<AnswerJournal> {
 
 type Shared = {
   users: number;
-  readonly journal: Promise<Journal>;
+  readonly journal: Promise<StepJournal>;
   /** What is in flight, by request. */
   readonly asked: Map<string, Promise<Answer>>;
 };
 const opened = new Map<string, Shared>();
 
 async function answerOnce(
-  journal: Journal,
+  journal: Entries,
   asked: Map<string, Promise<Answer>>,
   request: string,
   ask: Ask,

@@ -7,7 +7,7 @@ import type { TemplateVariables } from '../../config/server-contract.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import type { Claim } from '../../store/files/claim.ts';
-import { appendAndRemember, type Journal, requireRoom } from '../../store/files/journal.ts';
+import { appendAndRemember, type Entries, requireRoom } from '../../store/files/journal.ts';
 import { type Model, untuned, weightsOf } from '../../store/models.ts';
 import type { FirstResponses } from './answer-journal.ts';
 import { inReportedSlot } from './journalled-answers.ts';
@@ -29,7 +29,7 @@ const scoresSchema = z.array(z.strictObject({ tokens: z.number(), logprob: z.num
  */
 export function journalledScores(
   agents: readonly Agent<Model>[],
-  journal: Journal,
+  journal: Entries,
   endpoints: Endpoints,
   claim: Claim,
   onBusy: OnBusy,

@@ -12,6 +12,7 @@ import { emit } from '../../observe/events.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findRows, readPage, streamRows, writeRowsOnce } from '../../store/files/rows.ts';
 import { openSpool, type Spool } from '../../store/files/journal.ts';
+import type { JournalPlace } from '../../store/files/segments.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {
@@ -59,7 +60,7 @@ export async function debate(
   }
   const mine = await claim(shard);
   const journal = journalOf(input, config, files, dependencies.store);
-  const spool = await openSpool(journal);
+  const spool = await openSpool(journal.path);
   try {
     const summary = await debateShard({ input, config, files, journal, spool, mine }, dependencies, running);
     await mine.require();
@@ -86,21 +87,20 @@ type ShardUnderWay = {
   readonly input: DebateShard;
   readonly config: ExperimentConfig;
   readonly files: ExperimentFiles;
-  /** The path of the file. */
-  readonly journal: string;
+  readonly journal: JournalPlace;
   /** Gets the finished debates. */
   readonly spool: Spool;
   readonly mine: Claim;
 };
 
 async function debateShard(
-  { input, config, files, journal: journalFile, spool, mine }: ShardUnderWay,
+  { input, config, files, journal: itsJournal, spool, mine }: ShardUnderWay,
   { store, endpoints, gate, tasks }: Dependencies,
   { signal, show }: Running,
 ): Promise<ShardSummary> {
   const questions = await questionsOfShard(input, config, files);
   // After the claim: a former attempt begins nothing new. What it has in flight it journals; in this process the journal is one for both.
-  const journal = await openAnswerJournal(journalFile);
+  const journal = await openAnswerJournal(itsJournal, mine.epoch);
   const answers = journalledAnswers({
     journal,
     config,
@@ -175,7 +175,7 @@ async function debateShard(
     };
     return await gate.shared(signal, answerAll, { asked, onWait: showFineTune(show) });
   } finally {
-    journal.close();
+    await journal.close();
   }
 }
 
@@ -194,7 +194,7 @@ function journalOf(
   { shared_answers: shared, seed }: ExperimentConfig,
   files: ExperimentFiles,
   store: Store,
-): string {
+): JournalPlace {
   const asked = votes === undefined ? split : questionsOf(split);
   return shared === undefined
     ? files.shardJournal(iteration, asked, shard)

@@ -25,7 +25,7 @@ import {
 } from '../../engines/errors.ts';
 import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
 import { findDocument, writeDocumentOnce } from '../../store/files/documents.ts';
-import { openJournal } from '../../store/files/journal.ts';
+import { openStepJournal } from '../../store/files/segments.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import { type DiversityDocument, diversitySchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
@@ -90,7 +90,7 @@ async function measure(
   const questions = await firstResponses(diversity.questions, { iteration, shards }, config, files);
   const encoder = responseEncoder(diversity.encoder, endpoints);
   // After the claim: an earlier attempt journals no more than the requests that it has in flight.
-  const journal = await openJournal(files.diversityJournal(iteration));
+  const journal = await openStepJournal(files.diversityJournal(iteration), mine.epoch);
   const scoresOf = journalledScores(agents, journal, endpoints, mine, showWaits(show), (agent) =>
     templateVariables(agentOf(config, agent).sampling),
   );
@@ -137,7 +137,7 @@ async function measure(
     };
     return await gate.shared(signal, measureAll, { asked, onWait: showFineTune(show) });
   } finally {
-    journal.close();
+    await journal.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { closest } from 'fastest-levenshtein';
 import { exportDatasets } from '../../export/datasets.ts';
@@ -64,7 +64,8 @@ export const exportCommand = command(
     const done = await finishedIteration(store, experiment, iteration);
     const whose = distilled ? 'distilled' : `agent-${agent ?? 1}${role === undefined ? '' : `-${role}`}`;
     const name = what === 'merged' ? `merged-${whose}` : what;
-    const folder = resolve(output ?? done.files.exported(`iteration-${done.iteration}-${name}`).where);
+    const usual = done.files.exported(`iteration-${done.iteration}-${name}`).name;
+    const folder = resolve(output ?? join(store.local, ...usual.split('/')));
     const written = await write(what, store, done, folder, {
       agent: agent ?? 1,
       role: distilled ? distilledModel : role,

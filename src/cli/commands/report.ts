@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { type TrackerName, trackerNames, trackersOf } from '../../config/names.ts';
-import { isThere } from '../../store/blobs.ts';
+import { isThere, type Place } from '../../store/blobs.ts';
+import { writeAtomically } from '../../store/files/atomic.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import { readLedger } from '../../store/series.ts';
-import { experimentFiles, openStore, studyFiles } from '../../store/store.ts';
+import { experimentFiles, openStore, seriesFiles, type Store, studyFiles } from '../../store/store.ts';
 import { checkName, command, experimentName, jsonOption, setExitCode } from '../command.ts';
 import { interruptSignal, printJson, shortPath } from '../terminal.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
@@ -28,9 +30,21 @@ export const report = command(
 // The report modules load Vega, and the trackers axios, so each is imported only when it is used.
 
 async function experimentReport(name: string): Promise<string> {
-  const files = experimentFiles(openStore(), checkName('experiment', name));
+  const store = openStore();
+  const files = experimentFiles(store, checkName('experiment', name));
   const { writeReport } = await import('../../report/write.ts');
-  return writeReport(files);
+  await writeReport(files);
+  // The report links to it.
+  await onThisHost(store, files.debateBrowser);
+  return onThisHost(store, files.report);
+}
+
+/** The path of a page for the reader's browser: where the store is no folder, of a copy. */
+async function onThisHost({ local, blobs }: Store, { name, where }: Place): Promise<string> {
+  const path = join(local, ...name.split('/'));
+  if (where !== path && (await isThere({ blobs, name, where })))
+    await writeAtomically(path, blobs.stream(name));
+  return path;
 }
 
 async function seriesReport(given: string): Promise<string> {
@@ -39,7 +53,8 @@ async function seriesReport(given: string): Promise<string> {
   const nights = await readLedger(store, name);
   if (nights.length === 0) throw new NoNights(name, store.series(name).where);
   const { writeSeriesReport } = await import('../../report/write.ts');
-  return writeSeriesReport(store, name, nights);
+  await writeSeriesReport(store, name, nights);
+  return onThisHost(store, seriesFiles(store, name).report);
 }
 
 async function studyReport(given: string): Promise<string> {
@@ -48,7 +63,7 @@ async function studyReport(given: string): Promise<string> {
   const { finishedExperiments } = await import('../../report/read/study.ts');
   const { writeStudyReport } = await import('../../report/write.ts');
   await writeStudyReport(store, name, await finishedExperiments(store, name));
-  return studyFiles(store, name).report.where;
+  return onThisHost(store, studyFiles(store, name).report);
 }
 
 /** There is no such series, or none of its nights has finished. */

@@ -168,7 +168,7 @@ export function configuredAddress(): string | undefined {
 
 /** The database file of this project's dev server. */
 export function devDatabase(): string {
-  return join(openStore().root, 'temporal.db');
+  return join(openStore().local, 'temporal.db');
 }
 
 /** From now on this process and its children use a dev server, without the keys and certificates that a profile has for other servers. */
@@ -177,7 +177,7 @@ export function useLocalServer(address: string): void {
     if (/^TEMPORAL_(TLS.*|API_KEY|PROFILE|CODEC.*|GRPC_META.*)$/.test(name)) delete process.env[name];
   }
   // For the library (1.24) a missing file means no profile; an empty one is an error.
-  process.env['TEMPORAL_CONFIG_FILE'] = join(openStore().root, 'no-profile.toml');
+  process.env['TEMPORAL_CONFIG_FILE'] = join(openStore().local, 'no-profile.toml');
   process.env['TEMPORAL_ADDRESS'] = address;
   process.env['TEMPORAL_NAMESPACE'] = 'default';
 }

@@ -2,7 +2,8 @@
  * What does a worker keep in local files while work is under way? Answers in a journal, and the rows of a table in a spool.
  *
  * A journal has values under keys, and each value is in the file before the next step needs
- * it. A line is `<crc32 in hex> ["key",value]`; the last line of a key counts. A journal is a local file of the worker.
+ * it. A line is `<crc32 in hex> ["key",value]`; the last line of a key counts. A journal is a local file of the worker; segments.ts brings it to
+ * other hosts where the store is no folder.
  *
  * The thread that has a value writes its line at once, in one write with O_APPEND, which the system never mixes with another writer’s (on NFS: of the same host). So
  * a value is never known without being in the file. A write into the system's cache takes a microsecond; one through Node's thread pool
@@ -18,7 +19,8 @@ import { type OnDamage, warnOfDamage } from './documents.ts';
 import { lineOf } from './rows.ts';
 import type { SealedChunk } from './sealed.ts';
 
-export interface Journal {
+/** Values under keys. */
+export interface Entries {
   /** The value under the key, if the file had it on opening or it was appended here; otherwise undefined. */
   get(key: string): unknown;
   /**
@@ -27,8 +29,12 @@ export interface Journal {
    * @throws DiskFull, StoreNotWritable; the value is then not in the journal
    */
   append(key: string, value: unknown): void;
+  keys(): Iterable<string>;
   /** The number of keys. */
   readonly size: number;
+}
+
+export interface Journal extends Entries {
   close(): void;
 }
 
@@ -81,6 +87,10 @@ class FileJournal implements Journal {
     this.#torn = torn;
   }
 
+  keys(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
   get size(): number {
     return this.#entries.size;
   }
@@ -131,7 +141,7 @@ class FileJournal implements Journal {
 const newline = 10;
 const entrySchema = z.tuple([z.string(), z.unknown()]);
 
-function journalLine(key: string, value: unknown): string {
+export function journalLine(key: string, value: unknown): string {
   const entry = JSON.stringify([key, value]);
   return `${checksum(entry)} ${entry}\n`;
 }
@@ -172,7 +182,8 @@ async function findLines(path: string): Promise<Found> {
   return { entries, damaged, end: torn ? start - 1 : start, torn };
 }
 
-function parseLine(line: string): [string, unknown] | null {
+/** The key and the value of a line; null when it is damaged. */
+export function parseLine(line: string): [string, unknown] | null {
   const entry = line.slice(9);
   if (line.slice(0, 9) !== `${checksum(entry)} `) return null;
   return entrySchema.parse(JSON.parse(entry));
@@ -194,7 +205,7 @@ const filler = '.'.repeat(1_000);
  *
  * @throws DiskFull, StoreNotWritable
  */
-export function requireRoom(journal: Journal): void {
+export function requireRoom(journal: Entries): void {
   // No reader uses this key.
   if (lastAppendFailed) appendAndRemember(journal, 'room', filler);
 }
@@ -204,7 +215,7 @@ export function requireRoom(journal: Journal): void {
  *
  * @throws DiskFull, StoreNotWritable
  */
-export function appendAndRemember(journal: Journal, key: string, value: unknown): void {
+export function appendAndRemember(journal: Entries, key: string, value: unknown): void {
   lastAppendFailed = true;
   journal.append(key, value);
   lastAppendFailed = false;
