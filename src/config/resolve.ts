@@ -248,7 +248,9 @@ export function configDifference(before: unknown, after: unknown): Difference[] 
  * change none of them.
  */
 export function experimentDifference(before: unknown, after: unknown): Difference[] {
-  return configDifference(before, after).filter(({ path }) => !/^(trainer|report_to|budget(\..*)?)$/.test(path));
+  return configDifference(before, after).filter(
+    ({ path }) => !/^(trainer|report_to|budget(\..*)?)$/.test(path),
+  );
 }
 
 function differences(path: string, before: unknown, after: unknown): Difference[] {

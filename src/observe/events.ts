@@ -95,7 +95,9 @@ export function onEvent<Name extends keyof Events>(
   // Only `emit` publishes on these channels.
   const listen = (details: unknown): void => listener(details as Events[Name]);
   channelOf(name).subscribe(listen);
-  return () => void channelOf(name).unsubscribe(listen);
+  return () => {
+    channelOf(name).unsubscribe(listen);
+  };
 }
 
 const channels = new Map<string, Channel>();

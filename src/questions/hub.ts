@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { pathExists } from '../config/load.ts';
-import { type HubDataset, hubDatasets, type DatasetTask } from '../config/tasks.ts';
+import { type HubDataset, hubDatasets } from '../config/hub-datasets.ts';
+import type { DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { causeOf, hubToken, hubUrl, isOffline, watchedFetch } from '../store/hub-access.ts';

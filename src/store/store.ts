@@ -225,14 +225,12 @@ export function seriesFiles(store: Store, series: string) {
   };
 }
 
-/** The experiment whose result.json was written last; null when there is none. Where another program has touched it, that may be another one than finished last. */
+/** The experiment whose result.json was written last; null when there is none. */
 export async function newestFinished(store: Store): Promise<string | null> {
-  const finished = await Promise.all(
-    (await namesInStore(store)).map(async (name) => {
-      const { blobs, name: result } = experimentFiles(store, name).result;
-      return { name, at: (await blobs.writtenAt(result)) ?? 0 };
-    }),
-  );
+  const timeOf = async (name: string): Promise<number> =>
+    (await store.blobs.writtenAt(experimentFiles(store, name).result.name)) ?? 0;
+  const names = await namesInStore(store);
+  const finished = await Promise.all(names.map(async (name) => ({ name, at: await timeOf(name) })));
   const newest = finished.toSorted((a, b) => b.at - a.at)[0];
   return newest === undefined || newest.at === 0 ? null : newest.name;
 }

@@ -268,7 +268,7 @@ describe('Trackio', () => {
         response.writeHead(
           ids.length > 0 && request.headers['x-trackio-write-token'] === 'sesame-1' ? 200 : 400,
         );
-        response.end(`no: ${request.headers['x-trackio-write-token']}`);
+        response.end(`no: ${String(request.headers['x-trackio-write-token'])}`);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

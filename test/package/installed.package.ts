@@ -38,7 +38,7 @@ beforeAll(() => {
   const [about] = z.array(z.object({ filename: z.string() })).parse(JSON.parse(packed.out));
   tarball = join(scratch, about!.filename);
   const done = run('npm', ['install', '--omit=dev', '--no-audit', '--no-fund', tarball]);
-  expect(done.status, done.err).toBe(0);
+  if (done.status !== 0) throw new Error(done.err);
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -88,8 +88,11 @@ describe('the package in an empty folder', () => {
   it('sets up what quickstart needs, and improves the embedded model: with its runs in the current folder', () => {
     const before = filesIn(installed);
     const settings = [
-      ...['iterations=1', 'task.train_size=32', 'task.test_size=32'],
-      ...['allow_few_steps=true', 'name=small'],
+      'iterations=1',
+      'task.train_size=32',
+      'task.test_size=32',
+      'allow_few_steps=true',
+      'name=small',
     ];
     const { status, out, err } = colloquy(['quickstart', ...settings]);
     expect(status, out + err).toBe(0);

@@ -66,7 +66,7 @@ describe('Trackio', () => {
     });
     const { data } = (await response.json()) as { data: Record<string, unknown>[] };
     return data
-      .flatMap(({ step, timestamp: _, ...metrics }) =>
+      .flatMap(({ step, timestamp: _time, ...metrics }) =>
         Object.entries(metrics).map(([name, value]) => `${name} ${String(step)} ${String(value)}`),
       )
       .toSorted();
@@ -272,7 +272,7 @@ describe('Weights & Biases', () => {
         kept.set(run, lines);
         return {};
       }
-      const query = String(given['query'] ?? '');
+      const query = typeof given['query'] === 'string' ? given['query'] : '';
       const variables = (given['variables'] ?? {}) as Record<string, string>;
       if (query.includes('RunResumeStatus')) return { data: { model: null } };
       if (query.includes('UpsertBucket')) {

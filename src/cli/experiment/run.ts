@@ -286,8 +286,7 @@ async function printResult(result: ExperimentResult): Promise<void> {
   console.log('');
   const { night, guard, answer, distilled } = result;
   const one = distilled && `Distilled: ${distilledText(distilled.evaluation)}`;
-  for (const said of [night?.said, guard?.said, answer?.said, one])
-    if (said !== undefined) console.log(`${said}\n`);
+  for (const said of [night?.said, guard?.said, answer?.said, one]) if (said) console.log(`${said}\n`);
   for (const text of warningsText(result.warnings)) console.log(`${text}\n`);
   for (const text of await trackersBehind(files)) console.log(`${text}\n`);
   if (!(await isThere(files.report)))
@@ -296,7 +295,6 @@ async function printResult(result: ExperimentResult): Promise<void> {
   console.log(`Figures:  ${shortPath(files.result.where)}`);
 }
 
-/** Says that an experiment had finished before, and how to start afresh. */
 export function sayFinishedBefore(display: Display, name: string, afresh: string): void {
   display.say(`${name} has finished already: this is its result. To start afresh:  ${afresh}`);
 }

@@ -159,7 +159,7 @@ export function followExperiments(
     }),
     onEvent(
       'fine-tune step',
-      ({ loss, step, totalSteps: _, tokensPerSecond: __, ...whose }: Events['fine-tune step']) => {
+      ({ loss, step, totalSteps: _steps, tokensPerSecond: _speed, ...whose }: Events['fine-tune step']) => {
         if (loss === null) return;
         followed(whose.experiment).losses.push({ whose, row: { step, loss } });
         want(whose.experiment, 'losses', lossesEveryMs);
