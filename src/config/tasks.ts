@@ -198,7 +198,10 @@ const hubTaskSchema = z
         'The names of the columns, if they are not `question` and `answer`. A field within a column is named with a dot, e.g. {question: question.text}.',
       ),
     gold: z
-      .union([z.enum(['marked', 'boxed']), z.strictObject({ after: z.string().min(1) })])
+      .union([
+        z.enum(['marked', 'boxed']),
+        z.strictObject({ after: z.string().min(1).describe('The marker.') }),
+      ])
       .optional()
       .describe(
         'Where in the answer column the gold answer stands: `boxed`, in the last \\boxed{…}; {after: "####"}, behind the last such marker. Default: `marked`, the whole text, or what a worked solution marks as its answer.',
