@@ -47,7 +47,8 @@ export async function lineChart(chart: LineChart): Promise<string> {
       48 + (names === 'below' ? 14 + 18 * Math.ceil(drawn.length / legendColumns(drawn, chart.width)) : 0),
   };
   const width = chart.width - padding.left - padding.right;
-  const height = Math.round(Math.min(320, Math.max(230, chart.width * 0.45))) - 80;
+  const room = names === 'beside' ? lineOfName * drawn.length : 0;
+  const height = Math.max(room, Math.round(Math.min(320, Math.max(230, chart.width * 0.45))) - 80);
   const { colour, mark, place, yPlace } = encodings(chart, lines, drawn, width);
   const values = lines.flatMap(({ name, points }) =>
     points.map(({ x, y, onLine, interval }) => ({ name, x, y, onLine, ...interval })),
@@ -96,6 +97,9 @@ export async function lineChart(chart: LineChart): Promise<string> {
   });
 }
 
+/** The height of a name beside a plot. */
+const lineOfName = 15;
+
 /** Each line's name beside its end, right of the plot. Names that would overlap move apart. */
 function namesBeside(
   ends: readonly Level[],
@@ -103,7 +107,7 @@ function namesBeside(
 ) {
   const [low, high] = plot.domain;
   const wanted = ends.map(({ y }) => plot.height * (1 - (y - low) / (high - low)));
-  const places = spread(wanted, 15, plot.height);
+  const places = spread(wanted, lineOfName, plot.height);
   return writtenNames(
     ends.map(({ name, style: { colour } }, index) => ({
       name,

@@ -142,10 +142,11 @@ const shapes = [
   'triangle-right',
   'triangle-left',
 ];
-/** Eight colours that differ with any colour vision, and the same eight dashed. */
-const styles: readonly MethodStyle[] = Array.from({ length: 16 }, (_, place) => ({
+const dashes = [[], [5, 3], [1, 3]];
+/** Eight colours that differ with any colour vision, the same eight dashed, and dotted. */
+const styles: readonly MethodStyle[] = Array.from({ length: 24 }, (_, place) => ({
   colour: `var(--method-${(place % 8) + 1})`,
   shape: shapes[(place + Math.floor(place / 8)) % shapes.length] ?? 'circle',
-  dash: place < 8 ? [] : [5, 3],
+  dash: dashes[Math.floor(place / 8)] ?? [],
 }));
 const overflow: MethodStyle = { colour: 'var(--muted)', shape: 'circle', dash: [1, 3] };

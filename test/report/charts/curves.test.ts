@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { accuracyChart, type ChartPoint } from '../../../src/report/charts/curves.ts';
+import { accuracyChart, accuracyOverIterations, type ChartPoint } from '../../../src/report/charts/curves.ts';
 
 const point = (label: string, accuracy: number, onLine: boolean): ChartPoint => {
   const value = { accuracy, standardError: 0.02 };
@@ -30,4 +30,22 @@ it('a chart of a hundred nights leaves out labels rather than print one over the
     /^\d+$/.test(text ?? ''),
   );
   expect(shown.length).toBeLessThan(60);
+});
+
+it('the names of twenty rows of a study stand beside the plot, one below the other and none cut off', async () => {
+  const rows = Array.from({ length: 20 }, (_, row) => ({
+    method: `row-${row}`,
+    points: [0, 1].map((iteration) => ({ iteration, value: 0.9 + row / 1000, interval: null })),
+  }));
+  const svg = await accuracyOverIterations(rows, 880);
+  const height = Number(/viewBox="0 0 \d+ ([\d.]+)"/.exec(svg)?.[1]);
+  // Each text stands in groups that are moved one within the other.
+  const places = [...svg.matchAll(/<text[^>]*translate\([\d.-]+,\s*([\d.-]+)\)[^>]*>row-\d+<\/text>/g)]
+    .map(([, y]) => Number(y))
+    .toSorted((a, b) => a - b);
+  expect(places).toHaveLength(20);
+  const gaps = places.slice(1).map((y, index) => y - (places[index] ?? 0));
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(14.9);
+  expect(places[0]).toBeGreaterThanOrEqual(0);
+  expect(places.at(-1)).toBeLessThan(height);
 });
