@@ -56,7 +56,7 @@ COPY --from=engine-cpu /opt/colloquy/tools /opt/colloquy/tools
 
 FROM worker AS worker-gpu
 # Triton compiles kernels when they are first used.
-USER root
+USER 0
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev python3-dev \
     && rm -rf /var/lib/apt/lists/*

@@ -101,6 +101,7 @@ function sources(): string {
     'workers/start.ts',
     'workers/namespace.ts',
     'observe/log.ts',
+    'observe/install-runtime.ts',
     'store/store.ts',
     'config/endpoints.ts',
   ]
