@@ -29,12 +29,17 @@ describe('a changed setting', () => {
   });
 
   it('is none before the experiment is prepared', () => {
-    expect(changeableNow({ iteration: 0, phase: 'preparing' })).toEqual(['carry_over.max_drop']);
+    expect(changeableNow({ iteration: 0, phase: 'preparing' })).toEqual(['carry_over.max_drop', 'report_to']);
     expect(changeableNow({ iteration: 1, phase: 'fine-tuning' })).toContain('fine_tune.…');
   });
 
   it('is a setting of a config', () => {
-    const config = resolveConfig({ max_votes: 3, trainer: 'local', carry_over: { series: 's' } });
+    const config = resolveConfig({
+      max_votes: 3,
+      trainer: 'local',
+      report_to: 'tensorboard',
+      carry_over: { series: 's' },
+    });
     for (const path of Object.keys(changeableSettings)) {
       const value = path
         .split('.')
