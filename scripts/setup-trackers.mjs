@@ -3,11 +3,11 @@
  * Trackio, MLflow, TensorBoard and the client of Weights & Biases. Once per user, in `~/.cache/colloquy` (1.1 GB). It is no part of the
  * set-up, and comes after it. Its last line is the path of the environment's Python.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder, fingerprint } from './setup/cache.mjs';
-import { withLock } from './setup/lock.mjs';
+import { makeOnce } from './setup/lock.mjs';
 import { run } from './setup/programs.mjs';
 import { findUv, makeVirtualEnvironment } from './setup/python-installers.mjs';
 import { SetupProblem, showProblems } from './setup/set-up.mjs';
@@ -20,7 +20,7 @@ try {
   if (python === undefined)
     throw new SetupProblem('The engine has no Python environment yet.', 'Make it: npm run setup');
   const folder = join(cacheFolder(), `trackers-${fingerprint(readFileSync(lock, 'utf8'), python)}`);
-  await withLock(`${folder}.lock`, () => installed(folder, python));
+  await makeOnce(folder, () => install(folder, python));
   console.log(join(folder, 'bin', 'python'));
 } catch (error) {
   showProblems(error);
@@ -30,11 +30,8 @@ try {
  * @param {string} folder
  * @param {string} enginePython with which the new environment is made; it has none of the engine's packages
  */
-async function installed(folder, enginePython) {
-  const stamp = join(folder, 'colloquy-complete');
-  if (existsSync(stamp)) return;
+async function install(folder, enginePython) {
   console.error('Colloquy: installing Trackio, MLflow, TensorBoard and wandb (a minute or two, 1.1 GB)');
-  rmSync(folder, { recursive: true, force: true });
   const uv = await findUv(enginePython);
   await makeVirtualEnvironment(enginePython, folder);
   const python = join(folder, 'bin', 'python');
@@ -46,5 +43,4 @@ async function installed(folder, enginePython) {
     timeoutSeconds: 600,
     what: 'Loading the trackers',
   });
-  writeFileSync(stamp, '');
 }

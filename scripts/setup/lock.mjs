@@ -1,7 +1,7 @@
 /** Lock files, so that only one set-up at a time builds a thing. A holder that has died loses its lock. */
-import { readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from './cache.mjs';
 
@@ -39,6 +39,22 @@ export async function withLock(file, work, { onWait = () => {}, pollMs = 500 } =
     process.off('exit', release);
     release();
   }
+}
+
+/**
+ * Makes a folder once, whichever process comes first. What a process that was killed has left of it is made again.
+ *
+ * @param {string} folder absolute
+ * @param {() => Promise<unknown>} make makes the folder, which is not there, and all that is in it
+ */
+export async function makeOnce(folder, make) {
+  await withLock(`${folder}.lock`, async () => {
+    const stamp = join(folder, 'colloquy-complete');
+    if (existsSync(stamp)) return;
+    rmSync(folder, { recursive: true, force: true });
+    await make();
+    writeFileSync(stamp, '');
+  });
 }
 
 /**

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isStale, withLock } from '../../scripts/setup/lock.mjs';
+import { isStale, makeOnce, withLock } from '../../scripts/setup/lock.mjs';
 
 describe('the lock of the set-up', () => {
   let folder: string;
@@ -55,5 +55,21 @@ describe('the lock of the set-up', () => {
     const longAgo = new Date(Date.now() - 10 * 60_000);
     utimesSync(other, longAgo, longAgo);
     expect(isStale(other)).toBe(true);
+  });
+
+  it('lets a folder be made once, and again where its maker was killed or failed', async () => {
+    const made = join(folder, 'made');
+    mkdirSync(made);
+    writeFileSync(join(made, 'half'), '');
+    let times = 0;
+    const make = async (): Promise<void> => {
+      expect(existsSync(made)).toBe(false);
+      mkdirSync(made);
+      times += 1;
+      if (times === 1) throw new Error('no network');
+    };
+    await expect(makeOnce(made, make)).rejects.toThrow('no network');
+    await Promise.all([makeOnce(made, make), makeOnce(made, make)]);
+    expect(times).toBe(2);
   });
 });
