@@ -253,6 +253,14 @@ export function experimentDifference(before: unknown, after: unknown): Differenc
   );
 }
 
+/** The config of an experiment that is started again: as it was begun, with the number of iterations and such settings as they are given now. */
+export function startedAgain(
+  begun: ExperimentConfig,
+  { iterations, trainer, report_to, budget }: ExperimentConfig,
+): ExperimentConfig {
+  return { ...begun, iterations, trainer, report_to, budget };
+}
+
 function differences(path: string, before: unknown, after: unknown): Difference[] {
   if (isConfigInput(before) && isConfigInput(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted();

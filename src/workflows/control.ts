@@ -240,9 +240,9 @@ function keepToBudget({ current, update }: ProgressTracker, steps: StepsInFlight
     untilRaised: async (): Promise<void> => {
       while (isUsedUp()) {
         const { budget, waiting } = current();
-        if (budget !== undefined && !waitsForBudget(waiting)) {
+        if (budget !== undefined && !waiting.some(waitsForBudget)) {
           const { id: step, words } = budgetUsedUp;
-          const reason = usedUpText(budget);
+          const reason = `BudgetUsedUp: ${usedUpText(budget)}`;
           log.warn('the budget is used up', { iteration: current().iteration, why: reason });
           update({ waiting: [...waiting, { step, words, reason, since: now() }] });
         }

@@ -4,7 +4,7 @@ import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.t
 import type { PairedTest } from '../algorithm/measures/tests.ts';
 import { chance, count, duration, listed, withError } from '../text/figures.ts';
 import { shellWord } from '../text/safe-text.ts';
-import { type Progress, type ProgressTable, waitsForBudget } from './progress.ts';
+import { type Progress, type ProgressTable, waitingSteps, waitsForBudget } from './progress.ts';
 
 /** The table that `colloquy status`, the Temporal UI and the query `progress` show. */
 export function progressTable(progress: Progress): ProgressTable {
@@ -151,9 +151,9 @@ function lossText(last: Progress['lastLoss']): string {
 function waitingText({ state, waiting }: Progress): string {
   if (state === 'paused') return 'yes: it is paused';
   if (waiting.length === 0) return 'no';
-  const steps = waiting.filter((each) => !waitsForBudget([each])).length;
+  const steps = waitingSteps(waiting).length;
   return `yes: ${[
-    ...(waitsForBudget(waiting) ? ['the budget is used up'] : []),
+    ...(waiting.some(waitsForBudget) ? ['the budget is used up'] : []),
     ...(steps > 0 ? [`${counted(steps, 'step', 'steps')} could not be done`] : []),
   ].join('; ')}`;
 }
@@ -166,10 +166,10 @@ export function budgetText({ limits, used }: Pick<Budget, 'limits' | 'used'>): s
     : limited.map((kind) => shareText(kind, used[kind], limits[kind] ?? 0)).join('; ');
 }
 
-/** Why nothing goes on: what is used up, and by how much. */
+/** What is used up, and by how much. */
 export function usedUpText(budget: Pick<Budget, 'limits' | 'used'>): string {
   const { limits, used } = budget;
-  return `BudgetUsedUp: ${listed(usedUp(budget).map((kind) => shareText(kind, used[kind], limits[kind] ?? 0)))}`;
+  return listed(usedUp(budget).map((kind) => shareText(kind, used[kind], limits[kind] ?? 0)));
 }
 
 function shareText(kind: BudgetKind, used: number, limit: number): string {
@@ -190,7 +190,7 @@ export function raisedSettings(budget: Budget): string[] {
 
 function whatToDo({ experiment, state, waiting, budget }: Progress): string {
   const name = shellWord(experiment);
-  if (state === 'parked' && budget !== undefined && waiting.every((each) => waitsForBudget([each])))
+  if (state === 'parked' && budget !== undefined && waiting.every(waitsForBudget))
     return `to go on: colloquy set-budget ${name} ${raisedSettings(budget).join(' ')}`;
   switch (state) {
     case 'running':

@@ -107,8 +107,13 @@ export type Waiting = {
 /** The `step` of what waits because the budget is used up. */
 export const budgetStep = 'budget';
 
-export function waitsForBudget(waiting: readonly Pick<Waiting, 'step'>[]): boolean {
-  return waiting.some(({ step }) => step === budgetStep);
+export function waitsForBudget({ step }: Pick<Waiting, 'step'>): boolean {
+  return step === budgetStep;
+}
+
+/** Those that wait for `retry`, and not for a larger budget. */
+export function waitingSteps<Waits extends Pick<Waiting, 'step'>>(waiting: readonly Waits[]): Waits[] {
+  return waiting.filter((each) => !waitsForBudget(each));
 }
 
 export type Loss = {

@@ -9,6 +9,7 @@ import {
   secondsWorked,
   type StepName,
   usesDevice,
+  waitingSteps,
   waitsForBudget,
 } from './progress.ts';
 import { setHalted, setMemo, setSearchAttributes } from './server-names.ts';
@@ -87,7 +88,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
       if (newPhase) logPhase(progress);
       if (progress.state !== before.state) logState(progress);
       if (progress.state === 'parked' && before.state !== 'parked')
-        waits.add(1, { experiment, why: waitsForBudget(progress.waiting) ? 'budget' : 'step' });
+        waits.add(1, { experiment, why: progress.waiting.some(waitsForBudget) ? 'budget' : 'step' });
       const haltedBefore = halted;
       halted = haltedText(progress, paused);
       if (halted !== haltedBefore && patched('the memo says what a run waits for')) setHalted(halted);
@@ -131,9 +132,9 @@ function stateOf(
 /** What the run waits for. It changes with each step that ends while the run pauses, and with each that begins to wait for a person. */
 function haltedText({ state, waiting, inFlight }: Progress, paused: boolean): string | undefined {
   if (state !== 'parked' && state !== 'pausing' && state !== 'paused') return undefined;
-  const steps = waiting.filter((each) => !waitsForBudget([each])).length;
+  const steps = waitingSteps(waiting).length;
   const texts = [
-    ...(waitsForBudget(waiting) ? ['the budget is used up'] : []),
+    ...(waiting.some(waitsForBudget) ? ['the budget is used up'] : []),
     ...(steps > 0 ? [`steps that wait for a person: ${steps}`] : []),
     ...(paused ? [inFlight > 0 ? `pausing, steps that are saving: ${inFlight}` : 'paused'] : []),
   ];

@@ -14,6 +14,7 @@ import {
   retryUpdate,
   setBudgetUpdate,
   setIterationsUpdate,
+  waitingSteps,
   waitsForBudget,
 } from './progress.ts';
 import { steps } from './steps.ts';
@@ -78,12 +79,16 @@ export function takeUpdates(
     'Tries again the steps that wait for a person, and once more those under way that fail after it.',
     () => {
       retriesAsked += 1;
-      const [budget, others] = waitingNow(current());
-      return update({ waiting: budget, retries: current().retries + others.length });
+      const { waiting, retries } = current();
+      return update({
+        waiting: waiting.filter(waitsForBudget),
+        retries: retries + waitingSteps(waiting).length,
+      });
     },
     () => {
-      const [budget, others] = waitingNow(current());
-      refuseIf(budget.length > 0 && others.length === 0, `The budget is used up: ${goesOnWith(experiment)}`);
+      const { waiting } = current();
+      const others = waitingSteps(waiting);
+      refuseIf(waiting.length > 0 && others.length === 0, `The budget is used up: ${goesOnWith(experiment)}`);
       refuseIf(others.length === 0, 'No step is waiting for `retry`.');
     },
   );
@@ -116,7 +121,7 @@ export function takeUpdates(
       const raised = { ...budget, limits };
       const goesOn = usedUp(raised).length === 0;
       log.info('the budget was set', { says: budgetText(raised) });
-      return update({ budget: raised, ...(goesOn ? { waiting: waitingNow(current())[1] } : {}) });
+      return update({ budget: raised, ...(goesOn ? { waiting: waitingSteps(current().waiting) } : {}) });
     },
     (given) => {
       const fault = limitsFault(given, current());
@@ -151,14 +156,6 @@ export function takeUpdates(
       throwIfAborted();
     },
   };
-}
-
-/** What waits for a larger budget, and the steps that wait for `retry`. */
-function waitingNow({ waiting }: Progress): readonly [Progress['waiting'], Progress['waiting']] {
-  return [
-    waiting.filter((each) => waitsForBudget([each])),
-    waiting.filter((each) => !waitsForBudget([each])),
-  ];
 }
 
 function goesOnWith(experiment: string): string {

@@ -12,7 +12,7 @@ import {
   terminalSafe,
 } from '../text/safe-text.ts';
 import { progressTable, raisedSettings, usedUpText } from './progress-table.ts';
-import { type Progress, type StepName, type Waiting, waitsForBudget } from './progress.ts';
+import { type Progress, type StepName, type Waiting, waitingSteps, waitsForBudget } from './progress.ts';
 
 /** One thing that a person should know or do: our own words, then the words of others, or commands to be copied. */
 export type Note = {
@@ -27,7 +27,7 @@ export function waitingNotes(progress: Progress): Note[] {
   const { experiment, state, waiting } = progress;
   if (state === 'paused') return [goOn('It is paused. To go on, either of:', experiment, 'resume')];
   if (waiting.length === 0) return [];
-  const ofSteps = waiting.filter((each) => !waitsForBudget([each]));
+  const ofSteps = waitingSteps(waiting);
   if (ofSteps.length === 0) return [...budgetNotes(progress), giveUp(experiment)];
   const causes = byCause(ofSteps);
   return [
@@ -54,12 +54,12 @@ function giveUp(experiment: string): Note {
 
 /** What was used of what, and the commands that raise it: twice as much, unless the person says otherwise. */
 function budgetNotes({ experiment, waiting, budget }: Progress): Note[] {
-  const waits = waiting.find((each) => waitsForBudget([each]));
+  const waits = waiting.find(waitsForBudget);
   if (waits === undefined || budget === undefined) return [];
   const name = shellWord(experiment);
   return [
     {
-      says: `The budget is used up (${timeText(waits.since)}): ${usedUpText(budget).replace(/^\w+: /, '')}. What was under way is saved. To raise it and go on, either of these, with limits of your own:`,
+      says: `The budget is used up (${timeText(waits.since)}): ${usedUpText(budget)}. What was under way is saved. To raise it and go on, either of these, with limits of your own:`,
       commands: [
         `colloquy set-budget ${name} ${raisedSettings(budget).join(' ')}`,
         `temporal workflow update execute -w ${name} --name setBudget --input '${JSON.stringify(raisedLimits(budget))}'`,

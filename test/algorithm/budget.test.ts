@@ -96,7 +96,12 @@ describe('a request for a budget', () => {
 describe('a used-up budget', () => {
   const budget = { limits: { tokens: 1_200_000 }, used: { ...nothingUsed, tokens: 1_204_331 }, counted: 0 };
   const waiting = [
-    { step: 'budget', words: 'all', reason: usedUpText(budget), since: '2026-11-23T01:00:00.000Z' },
+    {
+      step: 'budget',
+      words: 'all',
+      reason: `BudgetUsedUp: ${usedUpText(budget)}`,
+      since: '2026-11-23T01:00:00.000Z',
+    },
   ];
   const progress = aProgress({ state: 'parked', inFlight: 0, waiting, budget });
 

@@ -8,7 +8,7 @@ import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { codeHash } from '../../config/installation.ts';
 import { experimentNameSchema } from '../../config/names.ts';
-import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
+import { requireOwnModel, resolveConfig, startedAgain } from '../../config/resolve.ts';
 import { trainingFaults } from '../../config/training-plan.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
@@ -93,8 +93,7 @@ export async function prepare(
   const beginning = await findBeginning(files);
   const begun = beginning?.config ?? null;
   await requireSameConfig(experiment, given, files);
-  const { iterations, trainer, report_to, budget } = given;
-  const asBegun = begun === null ? given : { ...begun, iterations, trainer, report_to, budget };
+  const asBegun = begun === null ? given : startedAgain(begun, given);
   const config = withChanges(asBegun, await changesOf(files));
   const faultsOf = asFaults(begun !== null);
   // A name that this worker does not know is refused now and not after the debates.
@@ -148,7 +147,7 @@ export async function prepare(
     heldout: inShards(questions.heldout, config.shard_size),
     ...(questions.validation > 0 ? { validation: inShards(questions.validation, config.shard_size) } : {}),
     ...(guard === undefined ? {} : { guard }),
-    ...(budget === undefined ? {} : { budget: freshBudget(budget, await usedBefore(files)) }),
+    ...(given.budget === undefined ? {} : { budget: freshBudget(given.budget, await usedBefore(files)) }),
     transfer: transfer.map(({ name, size }) => ({ name, ...inShards(size, config.shard_size) })),
     diversity: config.diversity.questions > 0,
     warnings: warningsOf({

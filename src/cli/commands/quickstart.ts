@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { colloquy, isClone, projectRoot } from '../../config/installation.ts';
 import { remove } from '../../store/blobs.ts';
 import { openStore } from '../../store/store.ts';
-import { retryUpdate, waitsForBudget } from '../../workflows/progress.ts';
+import { retryUpdate, waitingSteps } from '../../workflows/progress.ts';
 import {
   command,
   commandLine,
@@ -131,7 +131,7 @@ async function runAndFollow(
 async function retryWhenParked(temporal: Temporal, name: string, display: Display): Promise<void> {
   const progress = await readProgress(temporal.client, name);
   // A budget that is used up is raised, and not tried again: following it shows how.
-  const steps = progress?.waiting.filter((each) => !waitsForBudget([each])) ?? [];
+  const steps = waitingSteps(progress?.waiting ?? []);
   if (progress?.state !== 'parked' || steps.length === 0) return;
   display.say(`Trying again what it waited for: ${steps.map(({ step }) => step).join(', ')}`);
   await sendUpdate(temporal, name, (handle) => handle.executeUpdate(retryUpdate));

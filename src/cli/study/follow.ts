@@ -149,7 +149,7 @@ function linesAbout({ cells, running }: StudyState): { about: string; line: stri
 }
 
 function goesOnWith(name: string, waiting: Waiting): string {
-  return waitsForBudget([waiting])
+  return waitsForBudget(waiting)
     ? `to go on: colloquy set-budget ${name} …`
     : `when that is put right: colloquy retry ${name}`;
 }
@@ -194,7 +194,7 @@ export async function printStudyEnding(
       console.error('When that is put right:');
       for (const experiment of new Set(ending.waiting.map((each) => each.experiment))) {
         const waiting = ending.waiting.filter((each) => each.experiment === experiment);
-        const command = waitsForBudget(waiting)
+        const command = waiting.some(waitsForBudget)
           ? `colloquy set-budget ${experiment} …`
           : `colloquy retry ${experiment}`;
         console.error(`  ${command}   (or give it up:  colloquy abort ${experiment})`);
