@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { projectRoot } from '../../src/config/installation.ts';
 import { createEndpoints, type Endpoints } from '../../src/engines/endpoint/open.ts';
 import { experimentResultSchema } from '../../src/store/records/result.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
@@ -31,6 +32,13 @@ import {
   type WorkflowRig,
   workflowRig,
 } from '../support/workflow-rig.ts';
+
+type Described = readonly { readonly name: string; readonly description: string }[];
+/** What the server says of a workflow. */
+type Metadata = {
+  readonly currentDetails?: string;
+  readonly definition?: { readonly updateDefinitions?: Described; readonly queryDefinitions?: Described };
+};
 
 /** Requests that a worker has under way at once, by the test endpoint's max_concurrency. */
 const inFlight = 16;
@@ -134,9 +142,19 @@ describe('an experiment', () => {
     });
     expect(progress.evaluations).toHaveLength(2);
     expect(progress.lastLoss).toMatchObject({ loss: 0.25, iteration: 1 });
-    const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+    const metadata = await handle.query<Metadata>('__temporal_workflow_metadata');
     for (const [what, text] of Object.entries(progress.table))
       expect(metadata.currentDetails).toContain(`| ${what} | ${text} |`);
+    // The reference of the documentation says of each query and update what the server says of it.
+    const page = await readFile(join(projectRoot, 'docs', 'temporal.md'), 'utf8');
+    const { updateDefinitions = [], queryDefinitions = [] } = metadata.definition ?? {};
+    const queries = queryDefinitions.filter(({ name }) => !name.startsWith('__'));
+    expect(
+      queries.map(({ name, description }) => `| \`experiment\` | \`${name}\` | ${description} |`),
+    ).toEqual([...(page.match(/^\| `experiment` \| `\w+` \| [A-Z].*$/gm) ?? [])]);
+    expect(
+      updateDefinitions.map(({ name, description }) => `| \`${name}\` | ${description} |`).toSorted(),
+    ).toEqual((page.match(/^\| `\w+` \| [A-Z][^|]*\|$/gm) ?? []).toSorted());
   });
 
   it.each([
