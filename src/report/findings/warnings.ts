@@ -75,7 +75,7 @@ function endpointLacks({ begunWith }: RunFacts): Warning[] {
 function embeddedModel({ config }: RunFacts): Warning[] {
   if (!asksEmbedded(config)) return [];
   const remedy =
-    'Name a model that can answer them: model.endpoint and model.model_name_or_path (README, "Your own server").';
+    'Name a model that can answer them: model.endpoint and model.model_name_or_path (docs/servers.md).';
   const others = [
     ...(config.task.kind === 'arithmetic' ? [] : [`the task is ${config.task.kind}`]),
     ...Object.entries(config.transfer).flatMap(([name, { kind }]) =>
