@@ -1,5 +1,6 @@
 import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
+import type { Evaluation } from '../algorithm/evaluation.ts';
 import { isThere, type Place } from '../store/blobs.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { writeDocument } from '../store/files/documents.ts';
@@ -13,17 +14,17 @@ import {
   studyFiles,
 } from '../store/store.ts';
 import { analyseStudy, resultsDocument, type StudyAnalysis } from './analyse/study.ts';
-import { accuracyChart, type ChartPoint, lossChart, lossCurves } from './charts/curves.ts';
-import { drawTwice } from './charts/style.ts';
+import { accuracyChart, lossChart, lossCurves } from './charts/curves.ts';
+import { type Drawn, drawTwice } from './charts/style.ts';
 import { writeDebateBrowser } from './debate-browser/write.ts';
-import { experimentPage } from './pages/experiment-page.tsx';
+import { type ExperimentCharts, experimentPage } from './pages/experiment-page.tsx';
 import type { LossCharts } from './pages/training-sections.tsx';
 import { seriesPage, seriesPoints } from './pages/series-page.tsx';
 import { drawnCharts, standaloneSvg, studyCharts } from './pages/study-charts.ts';
 import { type Picture, type StudyAbout, studyMarkdown } from './pages/study-markdown.ts';
 import { type ExperimentPages, studyPage } from './pages/study-page.tsx';
 import { styleSheet, writePage } from './parts/page.tsx';
-import { loadReportData } from './read/experiment.ts';
+import { loadReportData, type ReportData } from './read/experiment.ts';
 import type { FinishedExperiment } from './read/measured-experiment.ts';
 import { type Failure, finishedExperiments, measureStudy } from './read/study.ts';
 import { studyTables } from './tables/study-tables.ts';
@@ -38,22 +39,33 @@ import { writeTable } from './tables/table.ts';
  */
 export async function writeReport(files: ExperimentFiles): Promise<string> {
   const data = await loadReportData(files);
-  const { name, evaluations, iterations, guard } = data.result;
+  const { name, evaluations, iterations } = data.result;
   const trained = iterations.map(({ iteration, consensus: { questions } }) => ({ iteration, questions }));
   await writeDebateBrowser(files, { name, evaluations, trained, summarize: summarizes(data.config) });
+  const css = styleSheet('pages/base.css', 'pages/report.css');
+  await writePage(files.report, experimentPage(data, { css, ...(await experimentCharts(data)) }));
+  return files.report.where;
+}
+
+/** The charts of an experiment's page. */
+export async function experimentCharts({
+  result: { evaluations, guard, iterations },
+}: ReportData): Promise<ExperimentCharts> {
+  const chart = await accuracyChartOf(evaluations, guard?.rolledBack);
+  return { chart, losses: await lossCharts(iterations) };
+}
+
+/** The accuracy over the iterations so far. @param aside those that a guard has rolled back */
+export async function accuracyChartOf(
+  evaluations: readonly Evaluation[],
+  aside: readonly number[] = [],
+): Promise<Drawn> {
   const points = evaluations.map((evaluation) => ({
     ...evaluation,
     label: evaluation.iteration === 0 ? 'base' : String(evaluation.iteration),
-    onLine: guard?.rolledBack.includes(evaluation.iteration) !== true,
+    onLine: !aside.includes(evaluation.iteration),
   }));
-  await writePage(
-    files.report,
-    experimentPage(data, {
-      ...(await partsOf(points, 'iteration')),
-      losses: await lossCharts(iterations),
-    }),
-  );
-  return files.report.where;
+  return drawTwice((width) => accuracyChart(points, 'iteration', width));
 }
 
 /** False where config.json is missing or of an old version: the debates are then shown without the word "summary". */
@@ -75,8 +87,15 @@ export async function writeSeriesReport(
   nights: readonly NightEntry[],
 ): Promise<string> {
   const { report } = seriesFiles(store, series);
-  await writePage(report, seriesPage(series, nights, await partsOf(seriesPoints(nights), 'night')));
+  const css = styleSheet('pages/base.css', 'pages/report.css');
+  await writePage(report, seriesPage(series, nights, { css, chart: await seriesChart(nights) }));
   return report.where;
+}
+
+/** The chart of a series' page. */
+export async function seriesChart(nights: readonly NightEntry[]): Promise<Drawn> {
+  const points = seriesPoints(nights);
+  return drawTwice((width) => accuracyChart(points, 'night', width));
 }
 
 /** One for each role that was trained. */
@@ -91,14 +110,6 @@ async function lossCharts(iterations: ExperimentResult['iterations']): Promise<L
         drawn: await drawTwice((width) => lossChart(losses, width)),
       })),
   );
-}
-
-/** @param axis what the points are, e.g. `iteration` */
-async function partsOf(points: readonly ChartPoint[], axis: string) {
-  return {
-    css: styleSheet('pages/base.css', 'pages/report.css'),
-    chart: await drawTwice((width) => accuracyChart(points, axis, width)),
-  };
 }
 
 /**

@@ -13,6 +13,8 @@ import { styleSheet } from '../parts/page.tsx';
 import { heldOutDebates, untilDamaged } from '../read/debates.ts';
 import { type About, browsedDebate, type BrowsedSet, debateEntry } from './browsed-debate.ts';
 
+const mebibyte = 2 ** 20;
+
 export type BrowsedExperiment = {
   readonly name: string;
   /** Its evaluations, ascending; 0 is the base model. */
@@ -38,11 +40,18 @@ export async function writeDebateBrowser(
   experiment: BrowsedExperiment,
   mostBytes = 128 * mebibyte,
 ): Promise<void> {
-  const parts = await documentParts();
-  await writeBytes(files.debateBrowser, inBytes(partsOf(files, experiment, mostBytes, parts)));
+  await writeBytes(files.debateBrowser, debateBrowser(files, experiment, mostBytes));
 }
 
-const mebibyte = 2 ** 20;
+/** The content of such a file, also of an experiment that has not finished. */
+export async function* debateBrowser(
+  files: ExperimentFiles,
+  experiment: BrowsedExperiment,
+  mostBytes = 128 * mebibyte,
+): AsyncGenerator<Buffer> {
+  const parts = await documentParts();
+  for await (const part of partsOf(files, experiment, mostBytes, parts)) yield Buffer.from(part);
+}
 
 type DocumentParts = ReturnType<typeof browserDocument>;
 
@@ -121,10 +130,6 @@ async function packedAlone(value: object): Promise<string> {
   const lines = packedLines(1);
   await lines.add(value);
   return lines.take().join('');
-}
-
-async function* inBytes(parts: AsyncIterable<string>): AsyncGenerator<Buffer> {
-  for await (const part of parts) yield Buffer.from(part);
 }
 
 /**

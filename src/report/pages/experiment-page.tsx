@@ -1,11 +1,9 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
-import type { VNode } from 'preact';
 import { stringify } from 'yaml';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { addEarlyStop, noEarlyStop } from '../../algorithm/measures/cost.ts';
 import { chosenIteration, standingEvaluations } from '../../algorithm/guard.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
-import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, counted, duration, evaluationName, pValue } from '../../text/figures.ts';
 import type { Drawn } from '../charts/style.ts';
 import { experimentFindings } from '../findings/experiment.ts';
@@ -23,13 +21,27 @@ import type { ReportData } from '../read/experiment.ts';
 import { Grid } from '../tables/html-table.tsx';
 import { DebatesSection } from './debates-section.tsx';
 import { DistilledSection } from './distilled-section.tsx';
-import { DatasetsSection, FineTunesSection, LabelsSection, type LossCharts } from './training-sections.tsx';
+import {
+  DatasetsSection,
+  FineTunesSection,
+  LabelsSection,
+  LeftOutSection,
+  type LossCharts,
+} from './training-sections.tsx';
+
+export type ExperimentCharts = { readonly chart: Drawn; readonly losses: readonly LossCharts[] };
 
 /** An experiment's whole page. */
-export function experimentPage(
-  data: ReportData,
-  { css, chart, losses }: { css: string; chart: Drawn; losses: readonly LossCharts[] },
-): VNode {
+export function experimentPage(data: ReportData, { css, ...charts }: ExperimentCharts & { css: string }) {
+  return (
+    <Page title={data.result.name} css={css}>
+      <ExperimentSections data={data} {...charts} />
+    </Page>
+  );
+}
+
+/** All that the page of a finished experiment has below its title. */
+export function ExperimentSections({ data, chart, losses }: ExperimentCharts & { data: ReportData }) {
   const { result } = data;
   const last = result.evaluations.at(-1);
   const iterations = last?.iteration ?? 0;
@@ -37,7 +49,7 @@ export function experimentPage(
   const aside = result.guard?.rolledBack ?? [];
   const trained = iterations === 0 ? 'base model only' : counted(iterations, 'iteration');
   return (
-    <Page title={result.name} css={css}>
+    <>
       <p class="lead">
         {`Multiagent finetuning · ${trained} · ${count(last?.questions ?? 0)} held-out questions · ${duration(result.seconds.total)}`}
       </p>
@@ -69,7 +81,7 @@ export function experimentPage(
         Every figure can be computed again from <code>{result.files.evaluation}</code>, which is beside this
         file, and is in <code>result.json</code>. {citation}
       </footer>
-    </Page>
+    </>
   );
 }
 
@@ -101,7 +113,7 @@ type AccuracyProps = {
 };
 
 /** Accuracy over the iterations, as a chart and as figures, with the paired tests. */
-function AccuracySection({ evaluations, aside, chart }: AccuracyProps) {
+export function AccuracySection({ evaluations, aside, chart }: AccuracyProps) {
   return (
     <ChartsSection
       title="Accuracy"
@@ -144,27 +156,6 @@ function againstBase({ iteration, debate, debateVersusBase }: Evaluation, base: 
   if (iteration === 0 || base === undefined) return ['–', '–', '–'];
   const { wins, losses, pValue: p } = debateVersusBase;
   return [<Gain difference={debate.accuracy - base.debate.accuracy} />, `${wins} : ${losses}`, pValue(p)];
-}
-
-/** The questions that were not asked, with the reason. */
-function LeftOutSection({ leftOut }: Pick<LeftOutDocument, 'leftOut'>) {
-  return (
-    <section>
-      <Heading title="Questions left out" />
-      <ul>
-        {leftOut.map((each) => (
-          <li>
-            {count(each.count)} {each.what}, for example:
-            <ul>
-              {each.examples.map((example) => (
-                <li>{example}</li>
-              ))}
-            </ul>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
 }
 
 /** How the time and the tokens were spent. */

@@ -23,18 +23,27 @@ export function seriesPoints(nights: readonly NightEntry[]): ChartPoint[] {
   ];
 }
 
-/** The page of a series: its accuracy over all nights, and the outcome of each. */
+/** The page of a series. */
 export function seriesPage(
   series: string,
   nights: readonly NightEntry[],
   { css, chart }: { css: string; chart: Drawn },
 ): VNode {
+  return (
+    <Page title={series} css={css}>
+      <SeriesSections nights={nights} chart={chart} />
+    </Page>
+  );
+}
+
+/** All that it has below its title: the accuracy of a series over all nights, and the outcome of each. */
+export function SeriesSections({ nights, chart }: { nights: readonly NightEntry[]; chart: Drawn }) {
   const accepted = nights.filter(({ outcome }) => outcome === 'accepted');
   const base = nights[0]?.evaluations[0];
   const last = accepted.at(-1)?.evaluations.at(-1);
   const asked = nights.at(-1)?.position ?? 0;
   return (
-    <Page title={series} css={css}>
+    <>
       <p class="lead">
         {`A series of ${counted(nights.length, 'night')}, ${accepted.length} carried on · ${count(asked)} training questions · ${count(base?.questions ?? 0)} held-out questions, the same every night`}
       </p>
@@ -69,7 +78,7 @@ export function seriesPage(
         no earlier night has asked, until all have been asked. Every figure is in{' '}
         <code>night-NNNNN/night.json</code>, beside this file.
       </footer>
-    </Page>
+    </>
   );
 }
 

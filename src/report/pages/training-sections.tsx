@@ -4,6 +4,7 @@ import { type Ratio, wilsonInterval } from '../../algorithm/measures/ratio.ts';
 import { objectives } from '../../algorithm/objectives.ts';
 import { didMove, leastMove } from '../../algorithm/training-steps.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
+import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, errorInPoints, percent, withError } from '../../text/figures.ts';
 import type { LabelRow } from '../analyse/datasets.ts';
 import { ChartsSection, Heading } from '../parts/page.tsx';
@@ -252,4 +253,25 @@ export function partsText(parts: Iteration['datasets'][number]['parts']): string
   return Object.entries(parts)
     .map(([name, { used, available }]) => `${name} ${count(used)} of ${count(available)}`)
     .join(', ');
+}
+
+/** The questions that were not asked, with the reason. */
+export function LeftOutSection({ leftOut }: Pick<LeftOutDocument, 'leftOut'>) {
+  return (
+    <section>
+      <Heading title="Questions left out" />
+      <ul>
+        {leftOut.map((each) => (
+          <li>
+            {count(each.count)} {each.what}, for example:
+            <ul>
+              {each.examples.map((example) => (
+                <li>{example}</li>
+              ))}
+            </ul>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
 }

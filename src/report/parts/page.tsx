@@ -34,6 +34,66 @@ export function Page({ title, css, children }: PageProps) {
   );
 }
 
+type ServedPageProps = {
+  title: string;
+  /** The store that the pages show, for people. */
+  store: string;
+  /** The address of the page among those of the navigation that it belongs to. */
+  under: string;
+  /** After how many seconds the browser asks for the page again; without it, the page does not change. */
+  refresh?: number | undefined;
+  /** Whether there is a list of contents. */
+  contents?: boolean;
+  children: ComponentChildren;
+};
+
+const navigation = [
+  { address: '/', name: 'Experiments' },
+  { address: '/compare', name: 'Compare' },
+];
+
+/** The document of a page that `colloquy ui` serves: its style sheet and its one script are files of the server's own. */
+export function ServedPage({ title, store, under, refresh, contents, children }: ServedPageProps) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>{`${title} · Colloquy`}</title>
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href="/style.css" />
+        <script type="module" src="/refresh.mjs" />
+      </head>
+      <body data-refresh={refresh}>
+        <a class="skip" href="#content">
+          Skip to the content
+        </a>
+        <header class="site">
+          <a class="brand" href="/">
+            Colloquy
+          </a>
+          <nav aria-label="Pages">
+            {navigation.map(({ address, name }) => (
+              <a href={address} aria-current={address === under ? 'page' : undefined}>
+                {name}
+              </a>
+            ))}
+          </nav>
+          <p class="note">
+            Store <code>{store}</code>
+          </p>
+        </header>
+        <main id="content" tabindex={-1}>
+          <h1>{title}</h1>
+          {contents === true && <Contents />}
+          {children}
+        </main>
+        <p id="connection" role="status" />
+      </body>
+    </html>
+  );
+}
+
 type SectionTitle = { readonly title: string; readonly id: string };
 
 /** `all` is what the list of contents shows; `met` gathers the headings while the page is rendered. */
@@ -64,11 +124,11 @@ function Contents() {
 }
 
 /** Renders twice: the headings that the first rendering meets are the list of contents of the second. */
-function rendered(page: VNode): string {
+export function rendered(page: VNode): string {
   const within = (titles: Titles) => renderToString(<Titles.Provider value={titles}>{page}</Titles.Provider>);
   const first: Titles = { all: [], met: [] };
   within(first);
-  return within({ all: first.met, met: [] });
+  return `<!doctype html>\n${within({ all: first.met, met: [] })}`;
 }
 
 /**
@@ -77,7 +137,7 @@ function rendered(page: VNode): string {
  * @throws DiskFull, StoreNotWritable
  */
 export async function writePage(place: Place, page: VNode): Promise<void> {
-  await writeBytes(place, `<!doctype html>\n${rendered(page)}`);
+  await writeBytes(place, rendered(page));
 }
 
 /** The style sheet of a page: files of this package below src/report, one after the other. */

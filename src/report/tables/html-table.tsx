@@ -8,10 +8,10 @@ type GridProps = {
   rows: readonly (readonly ComponentChildren[])[];
 };
 
-/** Rows and columns of texts or elements. The first cell of a row is its head. */
+/** Rows and columns of texts or elements. The first cell of a row is its head. Wide ones are scrolled, also by keyboard. */
 export function Grid({ caption, head, rows }: GridProps) {
   return (
-    <div class="card scroll">
+    <div class="card scroll" tabindex={0} role="group" aria-label={caption ?? 'Table'}>
       <table>
         {caption !== undefined && <caption>{caption}</caption>}
         <thead>
