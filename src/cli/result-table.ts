@@ -1,11 +1,11 @@
 /** The tables of results for the terminal: of an experiment, and of a finished study. */
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import { z } from 'zod';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
-import { columnHead, figureText } from '../report/tables/table.ts';
-import { type Store, studyFiles } from '../store/store.ts';
+import { accuracyTables } from '../report/read/study.ts';
+import { columnHead, figureText, type Table as ReportTable } from '../report/tables/table.ts';
+import type { Store } from '../store/store.ts';
 import { evaluationName, points, pValue, withError } from '../text/figures.ts';
 import { tableFor } from './terminal.ts';
 
@@ -56,34 +56,6 @@ function figure(accuracy: Accuracy, questions: number): string {
   return withError(accuracy, accuracyInterval(accuracy, questions));
 }
 
-/** The names of the report's tables of accuracies: see src/report/tables/study-tables.ts. */
-const accuracyTables = ['table-1', 'table-2', 'other-methods'];
-
-const columnSchema = z.object({
-  key: z.string(),
-  title: z.string(),
-  unit: z.string().nullable(),
-  decimals: z.number(),
-});
-const figureSchema = z.object({
-  kind: z.literal('figure'),
-  value: z.number(),
-  error: z.number().nullable(),
-  interval: z.object({ low: z.number(), high: z.number() }).nullable().default(null),
-  mark: z.string().nullable(),
-  published: z.object({ value: z.number(), error: z.number().nullable(), agrees: z.boolean() }).nullable(),
-});
-const cellSchema = z.union([
-  z.object({ kind: z.literal('name'), text: z.string() }),
-  z.object({ kind: z.literal('absent') }),
-  figureSchema,
-]);
-const tableSchema = z.object({
-  caption: z.string(),
-  columns: z.array(columnSchema),
-  rows: z.array(z.array(cellSchema)),
-});
-
 /**
  * The tables of accuracies that the study's files hold, each fitted to this number of columns. A table that is not in this machine's store, or has
  * another form, is left out.
@@ -97,29 +69,10 @@ export async function accuracyTablesText(
   columns: number,
 ): Promise<string[]> {
   const names = files.flatMap((file) => /^(.+)\.json$/.exec(file)?.[1] ?? []);
-  // After the last iteration, where there are several.
-  const wanted = accuracyTables.flatMap((each) => {
-    const found = [`${each}-last`, each].find((name) => names.includes(name));
-    return found === undefined ? [] : [found];
-  });
-  const texts = await Promise.all(wanted.map((name) => readTable(store, study, name)));
-  return texts.flatMap((table) => (table === null ? [] : [tableText(table, columns)]));
+  return (await accuracyTables(store, study, names)).map((table) => tableText(table, columns));
 }
 
-async function readTable(store: Store, study: string, name: string): Promise<StoredTable | null> {
-  const { blobs, name: path } = studyFiles(store, study).table(name, 'json');
-  const bytes = await blobs.get(path);
-  if (bytes === null) return null;
-  try {
-    return tableSchema.parse(JSON.parse(bytes.toString('utf8')));
-  } catch {
-    return null;
-  }
-}
-
-type StoredTable = z.infer<typeof tableSchema>;
-
-function tableText({ caption, columns: of, rows }: StoredTable, columns: number): string {
+function tableText({ caption, columns: of, rows }: ReportTable, columns: number): string {
   const cells = rows.map((row) =>
     row.map((cell, index) => {
       const column = of[index];

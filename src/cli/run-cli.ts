@@ -20,6 +20,7 @@ import { schedule } from './commands/schedule.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
 import { study } from './commands/study.ts';
+import { ui } from './commands/ui.ts';
 import { type ExitCode, exitCodeOf, exitCodes, messageOf } from '../errors.ts';
 
 /** The program with all of its commands, in the order in which people meet them. */
@@ -42,6 +43,7 @@ for (const each of [
   run,
   study,
   status,
+  ui,
   pause,
   resume,
   retry,

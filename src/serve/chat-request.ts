@@ -1,5 +1,5 @@
 /** What a client may ask of `colloquy serve`, the body of POST /v1/chat/completions, checked as OpenAI does; and how it is refused. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
@@ -140,4 +140,18 @@ export function sendError(
     if (status === 413) response.setHeader('connection', 'close');
     sendJson(response, status, body);
   }
+}
+
+/**
+ * Why a server on the loopback refuses a request, by its headers; null when it does not. A web page of another site must not read what the
+ * server says: neither from its own address nor from one that its name server says is this machine's (DNS rebinding).
+ */
+export function refusedOnLoopback({ host, origin }: IncomingHttpHeaders): string | null {
+  const name = (host ?? '').replace(/:\d+$/, '');
+  if (!['localhost', '127.0.0.1', '[::1]'].includes(name))
+    return `This server answers to localhost alone, not to the host "${name.slice(0, 80)}".`;
+  const own = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
+  return origin === undefined || own.test(origin)
+    ? null
+    : 'This server does not answer pages of other hosts.';
 }

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { EngineBusy, EngineRefused } from '../engines/errors.ts';
 import { PromptTooLong } from '../engines/too-long.ts';
 import { answerOf, chunks, completion, type ReplyHead } from './answer.ts';
-import { parseChatRequest, sendError, sendJson, ServeError } from './chat-request.ts';
+import { parseChatRequest, refusedOnLoopback, sendError, sendJson, ServeError } from './chat-request.ts';
 import type { Debaters } from './debaters.ts';
 
 export type FrontOptions = {
@@ -122,18 +122,8 @@ async function jsonBody(request: IncomingMessage): Promise<unknown> {
 }
 
 function requireAllowed({ headers }: IncomingMessage, apiKey: string | undefined, loopback: boolean): void {
-  const host = (headers.host ?? '').replace(/:\d+$/, '');
-  if (loopback && !['localhost', '127.0.0.1', '[::1]'].includes(host))
-    throw new ServeError(
-      403,
-      `This server answers to localhost alone, not to the host "${host.slice(0, 80)}".`,
-    );
-  if (
-    loopback &&
-    headers.origin !== undefined &&
-    !/^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(headers.origin)
-  )
-    throw new ServeError(403, 'This server does not answer pages of other hosts.');
+  const refused = loopback ? refusedOnLoopback(headers) : null;
+  if (refused !== null) throw new ServeError(403, refused);
   if (apiKey === undefined) return;
   const given = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
   if (given === undefined || !sameText(given, apiKey))

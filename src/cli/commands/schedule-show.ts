@@ -46,7 +46,8 @@ export const scheduleList = command(
 
 type ListedSchedule = Readonly<Record<'name' | 'state' | 'next' | 'started' | 'skipped', string>>;
 
-async function listSchedules({ client }: Temporal): Promise<ListedSchedule[]> {
+/** The schedules whose runs are experiments. */
+export async function listSchedules({ client }: Temporal): Promise<ListedSchedule[]> {
   const schedules: ListedSchedule[] = [];
   for await (const { scheduleId: name, action } of client.schedule.list()) {
     if (action?.workflowType !== 'experiment') continue;

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { ColloquyError, exitCodes, UsageError } from '../../errors.ts';
 import { debatersOption, openAskedDebaters, withoutDebate } from './ask.ts';
 import { command, portNumber } from '../command.ts';
@@ -42,12 +43,7 @@ export const serve = debatersOption(
     try {
       console.error(`Loading the models of ${debaters.experiment} ...`);
       await debaters.load(signal);
-      await new Promise<void>((resolve, reject) => {
-        front.once('error', ({ message }) => reject(new CannotListen(host, port, message)));
-        front.listen(port, host, resolve);
-      });
-      const address = front.address();
-      const at = typeof address === 'object' && address !== null ? address.port : port;
+      const at = await listening(front, host, port);
       console.error(
         `Answering at http://${host.includes(':') ? `[${host}]` : host}:${at}/v1 as the model "${debaters.experiment}". Ctrl-C stops.`,
       );
@@ -63,6 +59,16 @@ export const serve = debatersOption(
       dispose();
     }
   });
+
+/** Begins to listen; returns the port. @throws CannotListen */
+export async function listening(server: Server, host: string, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', ({ message }) => reject(new CannotListen(host, port, message)));
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+}
 
 /** The port or the address cannot be had. */
 export class CannotListen extends ColloquyError {

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCodes, type ExitCode, UsageError } from '../../errors.ts';
+import { percent } from '../../text/figures.ts';
 import { command, experimentName, jsonOption, setExitCode } from '../command.ts';
-import { listAll, printExperimentStatus, printList } from '../experiment/status.ts';
+import { listAll, type Listed, printExperimentStatus } from '../experiment/status.ts';
 import { type Temporal, tolerateOutages, withTemporal } from '../server/connect.ts';
 import { describe, hasEnded } from '../server/workflow.ts';
 import { printStudyStatus } from '../study/follow.ts';
-import { clearScreen, interruptSignal, printJson } from '../terminal.ts';
+import { clearScreen, interruptSignal, printJson, printTable } from '../terminal.ts';
 
 /** `colloquy status [NAME]` */
 export const status = command('status', 'list the experiments and studies, or show the state of one', [
@@ -61,4 +62,24 @@ async function again(temporal: Temporal, print: (temporal: Temporal) => Promise<
   } finally {
     dispose();
   }
+}
+
+/** Prints the list as a table; the columns that matter least are left out where the terminal is narrow. */
+function printList(listed: readonly Listed[]): void {
+  printTable(
+    ['experiment', 'state', 'accuracy', 'where', 'kind', 'latest run began', 'ended'],
+    listed.map((each) => [
+      each.name,
+      each.status,
+      each.accuracy === null ? '' : percent(each.accuracy),
+      each.phase ?? '',
+      each.kind,
+      minuteOf(each.startedAt),
+      minuteOf(each.closedAt),
+    ]),
+  );
+}
+
+function minuteOf(date: Date | undefined): string {
+  return date?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
 }

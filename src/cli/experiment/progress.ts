@@ -1,13 +1,14 @@
 /** How far a running experiment is, steps in flight included, and what is new about it. */
-import { counted, evaluationName, percent } from '../../text/figures.ts';
+import { counted, evaluationName, percent, splitPlace } from '../../text/figures.ts';
 import { shellWord, terminalSafe } from '../../text/safe-text.ts';
-import { phaseName } from '../../workflows/progress-table.ts';
+import { phaseName, progressTable } from '../../workflows/progress-table.ts';
 import {
   type Loss,
   type Progress,
   type ProgressAnswer,
   progressQuery,
   secondsWorked,
+  waitingSteps,
 } from '../../workflows/progress.ts';
 import { byCause, causeOf, timeText } from '../../workflows/waiting-notes.ts';
 import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
@@ -64,6 +65,22 @@ export function shortWhereText({ phase, state, iteration, iterations }: Progress
   if (phase === 'preparing' || phase === 'done') return phase;
   const where = `${iteration === 0 ? 'base' : `${iteration}/${iterations}`}: ${phase}`;
   return state === 'running' ? where : `${where} (${state})`;
+}
+
+/** Why an experiment waits for a person, and the command that helps. */
+export type WaitsFor = { readonly why: string; readonly command: string };
+
+/** Undefined when it does not wait. */
+export function waitsFor(progress: Progress): WaitsFor | undefined {
+  const { state, waiting } = progress;
+  if (state !== 'paused' && waiting.length === 0) return undefined;
+  const table = progressTable(progress);
+  const [first] = waitingSteps(waiting);
+  const cause = first === undefined ? '' : `: ${splitPlace(first.reason).cause.split('\n')[0]}`;
+  return {
+    why: `${table['waits for a person'].replace(/^yes: /, '')}${terminalSafe(cause)}`,
+    command: table['what to do'].replace(/^.*?: /, ''),
+  };
 }
 
 /**

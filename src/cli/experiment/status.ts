@@ -1,6 +1,6 @@
 /** What does `colloquy status` print: of one experiment, and of all that the server knows? */
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import { duration, percent, splitPlace } from '../../text/figures.ts';
+import { duration, splitPlace } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
 import { standing } from '../../workflows/progress.ts';
@@ -10,7 +10,7 @@ import { workText } from './heartbeat.ts';
 import { endingOf, noteText } from './run.ts';
 import type { Temporal } from '../server/connect.ts';
 import { hasWorker, unservedQueues } from '../server/workflow.ts';
-import { colours, printJson, printTable, wantsColours, warningsText } from '../terminal.ts';
+import { colours, printJson, wantsColours, warningsText } from '../terminal.ts';
 import {
   liveProgress,
   type PendingActivity,
@@ -18,6 +18,8 @@ import {
   readSnapshot,
   type Snapshot,
   unpauseCommand,
+  type WaitsFor,
+  waitsFor,
   whereText,
 } from './progress.ts';
 import { isUnreadable } from '../../store/errors.ts';
@@ -38,8 +40,7 @@ export async function printExperimentStatus(
 ): Promise<ExitCode> {
   const snapshot = await readSnapshot(temporal, name);
   const { status, progress } = snapshot;
-  const ending = endedWithoutResult(snapshot) ? await endingOf(temporal, name) : undefined;
-  const failure = ending?.kind === 'failed' ? { type: ending.type, reason: ending.reason } : undefined;
+  const failure = await endedBy(temporal, name, snapshot);
   const behind = await trackersBehind(experimentFiles(openStore(), name));
   if (json)
     printJson({
@@ -60,12 +61,30 @@ export async function printExperimentStatus(
   return waits ? exitCodes.waitsForPerson : exitCodes.ok;
 }
 
-function endedWithoutResult({ status }: Snapshot): boolean {
-  return ['FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT'].includes(status);
+type EndedBy = { readonly type: string; readonly reason: string };
+
+async function endedBy(
+  temporal: Temporal,
+  name: string,
+  { status }: Pick<Snapshot, 'status'>,
+): Promise<EndedBy | undefined> {
+  if (!['FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT'].includes(status)) return undefined;
+  const ending = await endingOf(temporal, name);
+  return ending.kind === 'failed' ? { type: ending.type, reason: ending.reason } : undefined;
+}
+
+/** Why an experiment ended without a result, in a line; null when it did not. */
+export async function failureOfEnded(
+  temporal: Temporal,
+  name: string,
+  snapshot: Snapshot,
+): Promise<string | null> {
+  const failure = await endedBy(temporal, name, snapshot);
+  return failure === undefined ? null : failureLine(failure);
 }
 
 /** The reason of an abort begins with its type. */
-function failureLine({ type, reason }: { readonly type: string; readonly reason: string }): string {
+function failureLine({ type, reason }: EndedBy): string {
   return terminalSafe(reason.startsWith(type) ? reason : `${type}: ${reason}`);
 }
 
@@ -138,15 +157,19 @@ function pausedText(experiment: string, paused: readonly PendingActivity[]): str
   ].join('\n');
 }
 
-/** First the failing steps, with each reason once; then a few of the others. */
 function inFlightText(pending: readonly PendingActivity[], now: number): string[] {
   if (pending.length === 0) return [];
+  return [['In flight:', ...inFlightLines(pending, now).map((line) => `  ${line}`)].join('\n')];
+}
+
+/** The steps in flight: first the failing ones, with each reason once; then a few of the others. @param now milliseconds */
+export function inFlightLines(pending: readonly PendingActivity[], now: number): string[] {
   const failing = pending.filter(({ attempt }) => attempt > 1);
   // Each names its own request behind the reason, which they may share.
   const causeOf = ({ lastFailure }: PendingActivity): string => splitPlace(lastFailure ?? '').cause;
   const reasons = [...new Set(failing.map(causeOf))];
   const healthy = pending.filter(({ attempt }) => attempt === 1);
-  const lines = [
+  return [
     ...reasons.map((reason) =>
       failingText(
         failing.filter((each) => causeOf(each) === reason),
@@ -156,7 +179,6 @@ function inFlightText(pending: readonly PendingActivity[], now: number): string[
     ...healthy.slice(0, mostSteps).map((step) => [stepText(step), ...workText(step)].join('; ')),
     ...(healthy.length > mostSteps ? [`and ${healthy.length - mostSteps} more`] : []),
   ];
-  return [['In flight:', ...lines.map((line) => `  ${line}`)].join('\n')];
 }
 
 const mostSteps = 10;
@@ -183,6 +205,10 @@ export type Listed = {
   readonly phase: string | null;
   /** The held-out accuracy of the newest debate, 0..1; null where that is not known. */
   readonly accuracy: number | null;
+  /** Of a running experiment that waits for a person. */
+  readonly waits?: WaitsFor | undefined;
+  /** What a running experiment has used of its budget; absent without one. */
+  readonly budget?: string | undefined;
   readonly startedAt: Date;
   readonly closedAt: Date | undefined;
 };
@@ -254,6 +280,8 @@ async function details(
       status: progress.state,
       phase: whereText(progress),
       accuracy: standing(progress)?.debate.accuracy ?? null,
+      waits: waitsFor(progress),
+      budget: progressTable(progress).budget,
     };
   }
   const unknown = kind === 'experiment' && status === 'completed' && accuracy === null;
@@ -272,24 +300,4 @@ async function finalAccuracy(name: string): Promise<number | null> {
     if (isUnreadable(error)) return null;
     throw error;
   }
-}
-
-/** Prints the list as a table; the columns that matter least are left out where the terminal is narrow. */
-export function printList(listed: readonly Listed[]): void {
-  printTable(
-    ['experiment', 'state', 'accuracy', 'where', 'kind', 'latest run began', 'ended'],
-    listed.map((each) => [
-      each.name,
-      each.status,
-      each.accuracy === null ? '' : percent(each.accuracy),
-      each.phase ?? '',
-      each.kind,
-      minuteOf(each.startedAt),
-      minuteOf(each.closedAt),
-    ]),
-  );
-}
-
-function minuteOf(date: Date | undefined): string {
-  return date?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
 }

@@ -86,7 +86,7 @@ export function ExperimentSections({ data, chart, losses }: ExperimentCharts & {
 }
 
 /** What makes the result worth less than it looks, before anything is claimed. */
-function WarningsSection({ warnings }: Pick<ExperimentResult, 'warnings'>) {
+export function WarningsSection({ warnings }: Pick<ExperimentResult, 'warnings'>) {
   return (
     <section>
       <Heading title="Warnings" />

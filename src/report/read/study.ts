@@ -12,6 +12,7 @@ import {
   type MeasuredExperiment,
   measureExperiment,
 } from './measured-experiment.ts';
+import type { Table } from '../tables/table.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** studies/NAME/study.json: the experiments of a study. */
@@ -55,17 +56,22 @@ export type MissingExperiment = Pick<StudyCell, 'name' | 'experiment' | 'method'
 /** Why an experiment of a study failed. */
 export type Failure = { readonly name: string; readonly reason: string };
 
+/** The experiments of a study, finished or not. @throws StudyNotFound, ArtifactDamaged */
+export async function plannedExperiments(store: Store, study: string) {
+  const files = studyFiles(store, study);
+  const document = await readDocument(files.study, studyDocumentSchema);
+  if (document === null) throw new StudyNotFound(files.study.where);
+  return document.cells;
+}
+
 /**
  * The finished experiments of a study, as the store has them.
  *
  * @throws StudyNotFound, ArtifactDamaged
  */
 export async function finishedExperiments(store: Store, study: string): Promise<FinishedExperiment[]> {
-  const files = studyFiles(store, study);
-  const document = await readDocument(files.study, studyDocumentSchema);
-  if (document === null) throw new StudyNotFound(files.study.where);
   const finished: FinishedExperiment[] = [];
-  for (const planned of document.cells) {
+  for (const planned of await plannedExperiments(store, study)) {
     const own = experimentFiles(store, planned.name);
     const config = await readDocument(own.config, storedConfigSchema);
     const result = await readDocument(own.result, experimentResultSchema);
@@ -112,4 +118,64 @@ export async function measureStudy(
     missing.push({ ...planned, reason });
   }
   return { name: study, experiments, missing };
+}
+
+/** The names of the report's tables of accuracies: see src/report/tables/study-tables.ts. */
+const tablesOfAccuracies = ['table-1', 'table-2', 'other-methods'];
+
+const columnSchema = z.object({
+  key: z.string(),
+  title: z.string(),
+  unit: z.string().nullable(),
+  decimals: z.number(),
+});
+const figureSchema = z.object({
+  kind: z.literal('figure'),
+  value: z.number(),
+  error: z.number().nullable(),
+  interval: z.object({ low: z.number(), high: z.number() }).nullable().default(null),
+  mark: z.string().nullable(),
+  published: z.object({ value: z.number(), error: z.number().nullable(), agrees: z.boolean() }).nullable(),
+});
+const cellSchema = z.union([
+  z.object({ kind: z.literal('name'), text: z.string() }),
+  z.object({ kind: z.literal('absent') }),
+  figureSchema,
+]);
+const tableSchema = z.object({
+  caption: z.string(),
+  columns: z.array(columnSchema),
+  rows: z.array(z.array(cellSchema)),
+  notes: z.array(z.string()).default([]),
+});
+
+/**
+ * The tables of accuracies that a study's report has written, as far as it has got. A table that is not in this store, or has another form, is
+ * left out.
+ *
+ * @param names of the tables that there are
+ */
+export async function accuracyTables(
+  store: Store,
+  study: string,
+  names: readonly string[],
+): Promise<Table[]> {
+  // After the last iteration, where there are several.
+  const wanted = tablesOfAccuracies.flatMap((each) => {
+    const found = [`${each}-last`, each].find((name) => names.includes(name));
+    return found === undefined ? [] : [found];
+  });
+  const tables = await Promise.all(wanted.map((name) => readTable(store, study, name)));
+  return tables.filter((table) => table !== null);
+}
+
+async function readTable(store: Store, study: string, name: string): Promise<Table | null> {
+  const { blobs, name: path } = studyFiles(store, study).table(name, 'json');
+  const bytes = await blobs.get(path);
+  if (bytes === null) return null;
+  try {
+    return { name, ...tableSchema.parse(JSON.parse(bytes.toString('utf8'))) };
+  } catch {
+    return null;
+  }
 }

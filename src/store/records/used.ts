@@ -7,7 +7,7 @@ import { begunIterations, type ExperimentFiles } from '../store.ts';
 import { evaluationRecordSchema, iterationRecordSchema } from './rows.ts';
 
 /** NAME/used.json: written at the end of each step that costs something, so that a chain of runs goes on from what those before it used. */
-const usedSchema = z.strictObject({
+export const usedSchema = z.strictObject({
   formatVersion: z.literal(1),
   tokens: z.number().int(),
   device_seconds: z.number(),

@@ -1,0 +1,299 @@
+/** What is there to show: by the store, to which nothing here writes, and by Temporal? */
+import { basename } from 'node:path';
+import pLimit from 'p-limit';
+import { nothingUsed } from '../algorithm/budget.ts';
+import type { Evaluation } from '../algorithm/evaluation.ts';
+import { chosenIteration } from '../algorithm/guard.ts';
+import { modelNames } from '../config/agents.ts';
+import type { ExperimentConfig } from '../config/experiment.ts';
+import { seriesNameSchema, studyNameSchema } from '../config/names.ts';
+import type { BrowsedExperiment } from '../report/debate-browser/write.ts';
+import { plannedExperiments } from '../report/read/study.ts';
+import { isThere } from '../store/blobs.ts';
+import { readDocument } from '../store/files/documents.ts';
+import { configInForce } from '../store/records/config-changes.ts';
+import { experimentResultSchema } from '../store/records/result.ts';
+import { evaluationRecordSchema } from '../store/records/rows.ts';
+import { usedSchema } from '../store/records/used.ts';
+import { type NightEntry, readLedger } from '../store/series.ts';
+import {
+  begunIterations,
+  type ExperimentFiles,
+  experimentFiles,
+  namesInStore,
+  type Store,
+} from '../store/store.ts';
+import { budgetText } from '../workflows/progress-table.ts';
+
+/** An experiment as the store has it. */
+export type Experiment = {
+  readonly name: string;
+  /** When config.json was written, and result.json, in milliseconds since 1970; null for what is not there. */
+  readonly begunAt: number | null;
+  readonly finishedAt: number | null;
+  /** Null when config.json is missing, damaged or of another version. */
+  readonly setting: Setting | null;
+  /** Of the base model and of each iteration so far. */
+  readonly evaluations: readonly Evaluation[];
+  /** The iteration whose agents are the experiment's. */
+  readonly chosen: number;
+  /** What was used of what may be used; null without a budget. */
+  readonly budget: string | null;
+  /** Why a part of it cannot be shown; null when all is whole. */
+  readonly problem: string | null;
+};
+
+export type Setting = {
+  readonly task: string;
+  readonly model: string;
+  readonly method: string;
+  readonly iterations: number;
+  readonly series: string | null;
+};
+
+export type Study = {
+  readonly name: string;
+  /** The names of its experiments. */
+  readonly experiments: readonly string[];
+  readonly problem: string | null;
+};
+
+export type Series = {
+  readonly name: string;
+  readonly nights: readonly NightEntry[];
+  readonly problem: string | null;
+};
+
+export type Contents = ReturnType<typeof openContents>;
+
+/** What Temporal told, or why it told nothing: the pages then show what the store has. */
+export type Told<Value> = { readonly value: Value } | { readonly silent: string };
+
+export type LiveList = {
+  readonly runs: readonly LiveRun[];
+  readonly schedules: readonly Readonly<Record<'name' | 'state' | 'next' | 'started' | 'skipped', string>>[];
+};
+
+/** The latest run of an experiment or a study. */
+export type LiveRun = {
+  readonly name: string;
+  readonly kind: string;
+  /** As Temporal has it; of a running experiment its own state, where a worker answers: `parked`, `paused`. */
+  readonly status: string;
+  /** `iteration 2 of 3: debating`; null where that is not known. */
+  readonly phase: string | null;
+  readonly startedAt: Date;
+  /** Why it waits for a person, and the command that helps. */
+  readonly waits?: { readonly why: string; readonly command: string } | undefined;
+  readonly budget?: string | undefined;
+};
+
+/** An experiment with what Temporal says of it. */
+export type Entry = {
+  readonly name: string;
+  /** Null when this store has nothing of it. */
+  readonly experiment: Experiment | null;
+  /** Null when Temporal knows nothing of it, or does not answer. */
+  readonly run: LiveRun | null;
+  readonly state: string;
+};
+
+/** All experiments that the store or Temporal knows: those that have not ended first, then the newest. */
+export function entriesOf(experiments: readonly Experiment[], told: Told<LiveList>): Entry[] {
+  const known = 'value' in told ? told.value.runs.filter(({ kind }) => kind === 'experiment') : [];
+  const runs = new Map(known.map((run) => [run.name, run]));
+  const answered = 'value' in told;
+  const here = experiments.map((experiment) =>
+    entryOf(experiment, runs.get(experiment.name) ?? null, answered),
+  );
+  const names = new Set(experiments.map(({ name }) => name));
+  const elsewhere = known
+    .filter(({ name }) => !names.has(name))
+    .map((run) => ({ name: run.name, experiment: null, run, state: stateOf(null, run, answered) }));
+  return [...here, ...elsewhere].toSorted(
+    (a, b) => Number(isGoing(b)) - Number(isGoing(a)) || newestOf(b) - newestOf(a),
+  );
+}
+
+/** @param answered whether Temporal has answered */
+export function entryOf(experiment: Experiment, run: LiveRun | null, answered: boolean): Entry {
+  return { name: experiment.name, experiment, run, state: stateOf(experiment, run, answered) };
+}
+
+function stateOf(experiment: Experiment | null, run: LiveRun | null, answered: boolean): string {
+  if (run !== null) return run.status === 'completed' ? 'finished' : run.status.replaceAll('_', ' ');
+  if (experiment !== null && experiment.finishedAt !== null) return 'finished';
+  return answered ? 'not running' : 'not finished';
+}
+
+/** Whether something may still change. */
+export function isGoing({ state }: Pick<Entry, 'state'>): boolean {
+  return ['running', 'pausing', 'paused', 'parked', 'continued'].includes(state);
+}
+
+/** When it last came further, in milliseconds since 1970; 0 where that is not known. */
+export function newestOf({ experiment, run }: Pick<Entry, 'experiment' | 'run'>): number {
+  return experiment?.finishedAt ?? experiment?.begunAt ?? run?.startedAt.getTime() ?? 0;
+}
+
+/** The address of an experiment's page: that of its folder in the store, so that links of reports lead to it. */
+export function addressOf(name: string, kind: 'experiment' | 'studies' | 'series' = 'experiment'): string {
+  return `/store/${kind === 'experiment' ? '' : `${kind}/`}${encodeURIComponent(name)}/`;
+}
+
+/** Reads are asked of a bucket many at a time, and of a disk too. */
+const atOnce = 32;
+
+/**
+ * The contents of a store. What does not change is read once: a finished experiment as long as its result.json is the same one, and the
+ * evaluations of one that has not finished.
+ */
+export function openContents(store: Store) {
+  const experiments = new Map<string, { readonly stamp: string; readonly experiment: Experiment }>();
+  const evaluations = new Map<string, { readonly begunAt: number; readonly found: readonly Evaluation[] }>();
+  const ledgers = new Map<string, { readonly nights: number; readonly series: Series }>();
+
+  /** Null when the store has no experiment of this name. @throws ZodError when no experiment may have it */
+  async function experiment(name: string): Promise<Experiment | null> {
+    const files = experimentFiles(store, name);
+    const writtenAt = ({ config, result }: ExperimentFiles) =>
+      Promise.all([config, result].map((each) => store.blobs.writtenAt(each.name)));
+    const [begunAt = null, finishedAt = null] = await writtenAt(files);
+    const stamp = `${begunAt} ${finishedAt}`;
+    const known = experiments.get(name);
+    if (known?.stamp === stamp) return known.experiment;
+    if (begunAt === null && finishedAt === null && !(await isThere(files.begunWith))) return null;
+    const read = await readExperiment(files, { name, begunAt, finishedAt }, () =>
+      evaluationsSoFar(files, name, begunAt ?? 0),
+    );
+    // One that runs is read again, and so is a damaged one: it may be mended.
+    if (finishedAt !== null && read.problem === null) experiments.set(name, { stamp, experiment: read });
+    return read;
+  }
+
+  /** Of an experiment that has not finished. Those that were read before are not read again, unless it was begun afresh. */
+  async function evaluationsSoFar(
+    files: ExperimentFiles,
+    name: string,
+    begunAt: number,
+  ): Promise<Evaluation[]> {
+    const known = evaluations.get(name);
+    const found = known?.begunAt === begunAt ? [...known.found] : [];
+    for (;;) {
+      const next = await readDocument(files.evaluation(found.length), evaluationRecordSchema);
+      if (next === null) break;
+      found.push(next.evaluation);
+    }
+    evaluations.set(name, { begunAt, found });
+    return found;
+  }
+
+  async function series(name: string, nights: number): Promise<Series> {
+    const known = ledgers.get(name);
+    if (known?.nights === nights) return known.series;
+    const read = await orProblem(readLedger(store, name));
+    const made = { name, nights: read.value ?? [], problem: read.problem };
+    if (read.problem === null) ledgers.set(name, { nights, series: made });
+    return made;
+  }
+
+  return {
+    store,
+    experiment,
+    /** All of them, in no order. */
+    experiments: async (): Promise<Experiment[]> => {
+      const limit = pLimit(atOnce);
+      const names = await namesInStore(store);
+      const found = await Promise.all(names.map((name) => limit(() => experiment(name))));
+      return found.filter((each) => each !== null);
+    },
+    studies: async (): Promise<Study[]> => {
+      const names = await namesBelow(store, 'studies/', /^([^/]+)\/study\.json$/);
+      const valid = [...names.keys()].filter((name) => studyNameSchema.safeParse(name).success);
+      return Promise.all(
+        valid.map(async (name) => {
+          const { value, problem } = await orProblem(plannedExperiments(store, name));
+          return { name, experiments: (value ?? []).map((each) => each.name), problem };
+        }),
+      );
+    },
+    series: async (): Promise<Series[]> => {
+      const names = await namesBelow(store, 'series/', /^([^/]+)\/night-\d+\/night\.json$/);
+      const valid = [...names].filter(([name]) => seriesNameSchema.safeParse(name).success);
+      return Promise.all(valid.map(([name, nights]) => series(name, nights)));
+    },
+  };
+}
+
+type Begun = Pick<Experiment, 'name' | 'begunAt' | 'finishedAt'>;
+
+/** What can be read of an experiment; what cannot is named in `problem`. */
+async function readExperiment(
+  files: ExperimentFiles,
+  begun: Begun,
+  soFar: () => Promise<Evaluation[]>,
+): Promise<Experiment> {
+  const config = await orProblem(configInForce(files));
+  const result = await orProblem(readDocument(files.result, experimentResultSchema));
+  const evaluated = result.value === null ? await orProblem(soFar()) : null;
+  const evaluations = result.value?.evaluations ?? evaluated?.value ?? [];
+  const problems = [config, result, evaluated].flatMap((each) => each?.problem ?? []);
+  return {
+    ...begun,
+    setting: config.value === null ? null : settingOf(config.value),
+    evaluations,
+    chosen: chosenIteration(result.value ?? { evaluations }),
+    budget: config.value === null ? null : await budgetOf(files, config.value),
+    problem: problems.length === 0 ? null : problems.join(' '),
+  };
+}
+
+function settingOf(config: ExperimentConfig): Setting {
+  const { task, method, iterations, carry_over: carryOver } = config;
+  const which = 'dataset' in task ? task.dataset : 'train_file' in task ? basename(task.train_file) : null;
+  return {
+    task: which ?? task.kind,
+    model: modelNames(config),
+    method,
+    iterations,
+    series: carryOver?.series ?? null,
+  };
+}
+
+async function budgetOf(files: ExperimentFiles, { budget }: ExperimentConfig): Promise<string | null> {
+  if (budget === undefined) return null;
+  const { value } = await orProblem(readDocument(files.used, usedSchema));
+  return budgetText({ limits: budget, used: value ?? nothingUsed });
+}
+
+/** A value, or why it cannot be read: one damaged experiment must not hide the others. */
+async function orProblem<Value>(
+  reading: Promise<Value>,
+): Promise<{ readonly value: Value | null; readonly problem: string | null }> {
+  try {
+    return { value: await reading, problem: null };
+  } catch (error) {
+    return { value: null, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The folders below a folder of the store, each with the number of its files that match. */
+async function namesBelow({ blobs }: Store, prefix: string, file: RegExp): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for (const path of await blobs.list(prefix)) {
+    const [, name] = file.exec(path.slice(prefix.length)) ?? [];
+    if (name !== undefined) found.set(name, (found.get(name) ?? 0) + 1);
+  }
+  return found;
+}
+
+/** What there is to read of the debates of an experiment that has not finished. How many there will be is not known. */
+export async function debatesSoFar(
+  files: ExperimentFiles,
+  { name, evaluations }: Experiment,
+): Promise<BrowsedExperiment> {
+  const { value: config } = await orProblem(configInForce(files));
+  const begun = (await begunIterations(files)).filter((iteration) => iteration > 0);
+  const trained = begun.map((iteration) => ({ iteration, questions: 0 }));
+  return { name, evaluations, trained, summarize: config?.summarize ?? false };
+}
