@@ -122,6 +122,7 @@ export function entryOf(experiment: Experiment, run: LiveRun | null, answered: b
 
 function stateOf(experiment: Experiment | null, run: LiveRun | null, answered: boolean): string {
   if (run !== null) return run.status === 'completed' ? 'finished' : run.status.replaceAll('_', ' ');
+  if (experiment !== null && experiment.problem !== null) return 'damaged';
   if (experiment !== null && experiment.finishedAt !== null) return 'finished';
   return answered ? 'not running' : 'not finished';
 }

@@ -153,7 +153,7 @@ function NoteText({ note: { says, quoted, commands } }: { note: Note }) {
 
 /** The rows of the table of `colloquy status` that the page does not show in another way. */
 function factsOf(progress: Progress): [string, string][] {
-  const shown = ['state', 'phase', 'waits for a person', 'what to do'];
+  const shown = ['state', 'phase', 'done', 'rate', 'time left', 'waits for a person', 'what to do'];
   return Object.entries(progressTable(progress)).filter(([what]) => !shown.includes(what));
 }
 
@@ -202,15 +202,16 @@ function SoFar({ experiment, config, chart, progress }: SoFarProps) {
 /** This page changes nothing: what a person can do next is a command. */
 function Commands({ entry }: { entry: Entry }) {
   const name = shellWord(entry.name);
-  const commands = isGoing(entry)
-    ? [`colloquy status ${name} --watch`, `colloquy pause ${name}`, `colloquy set-iterations ${name} 5`]
-    : entry.experiment !== null && entry.experiment.finishedAt !== null
-      ? [
-          `colloquy ask '3+4*5-6' --experiment ${name}`,
-          `colloquy serve --experiment ${name}`,
-          `colloquy export ${name}`,
-        ]
-      : [];
+  const commands =
+    entry.state === 'running'
+      ? [`colloquy status ${name} --watch`, `colloquy pause ${name}`, `colloquy set-iterations ${name} 5`]
+      : entry.experiment !== null && entry.experiment.finishedAt !== null
+        ? [
+            `colloquy ask '3+4*5-6' --experiment ${name}`,
+            `colloquy serve --experiment ${name}`,
+            `colloquy export ${name}`,
+          ]
+        : [];
   if (commands.length === 0) return null;
   return (
     <section>

@@ -236,9 +236,15 @@ function NameCell({ entry: { name, experiment } }: { entry: Entry }) {
         <div class="under">{terminalSafe(`${setting.task} · ${setting.method} · ${setting.model}`)}</div>
       )}
       {experiment === null && <div class="under">not in this store</div>}
-      <Problem text={experiment?.problem ?? null} />
+      {experiment?.problem && <div class="problem">{shortened(experiment.problem)}</div>}
     </>
   );
+}
+
+/** The page of the experiment has the whole text, with hashes and what to do. */
+function shortened(problem: string): string {
+  const [first = ''] = terminalSafe(problem).split(/: |\n/);
+  return first.length > 160 ? `${first.slice(0, 160)}…` : first;
 }
 
 function StateCell({ entry: { state, run, experiment } }: { entry: Entry }) {
@@ -261,6 +267,7 @@ const tones: Readonly<Record<string, string>> = {
   parked: 'tied',
   finished: 'right',
   failed: 'wrong',
+  damaged: 'wrong',
   'timed out': 'wrong',
 };
 
