@@ -123,8 +123,13 @@ export function entryOf(experiment: Experiment, run: LiveRun | null, answered: b
 function stateOf(experiment: Experiment | null, run: LiveRun | null, answered: boolean): string {
   if (run !== null) return run.status === 'completed' ? 'finished' : run.status.replaceAll('_', ' ');
   if (experiment !== null && experiment.problem !== null) return 'damaged';
-  if (experiment !== null && experiment.finishedAt !== null) return 'finished';
+  if (hasFinished({ experiment })) return 'finished';
   return answered ? 'not running' : 'not finished';
+}
+
+/** Whether the store has its result. */
+export function hasFinished({ experiment }: Pick<Entry, 'experiment'>): boolean {
+  return experiment !== null && experiment.finishedAt !== null;
 }
 
 /** Whether something may still change. */

@@ -16,7 +16,7 @@ import { shellWord, terminalSafe } from '../text/safe-text.ts';
 import { phaseName, phaseProgressText, progressTable } from '../workflows/progress-table.ts';
 import type { Progress } from '../workflows/progress.ts';
 import type { Note } from '../workflows/waiting-notes.ts';
-import { type Entry, type Experiment, isGoing, type Told } from './contents.ts';
+import { type Entry, type Experiment, hasFinished, isGoing, type Told } from './contents.ts';
 import { Problem, Silent, StateChip } from './list-page.tsx';
 
 /** What Temporal knows of an experiment. */
@@ -89,8 +89,9 @@ function settingText(experiment: Experiment | null): string {
   return terminalSafe(` · ${task} · ${method} · ${model} · ${counted(iterations, 'iteration')}`);
 }
 
-function Links({ entry: { name, experiment } }: { entry: Entry }) {
-  const finished = experiment !== null && experiment.finishedAt !== null;
+function Links({ entry }: { entry: Entry }) {
+  const { name, experiment } = entry;
+  const finished = hasFinished(entry);
   const evaluated = experiment !== null && experiment.evaluations.length > 0;
   return (
     <nav class="links" aria-label="More of this experiment">
@@ -205,7 +206,7 @@ function Commands({ entry }: { entry: Entry }) {
   const commands =
     entry.state === 'running'
       ? [`colloquy status ${name} --watch`, `colloquy pause ${name}`, `colloquy set-iterations ${name} 5`]
-      : entry.experiment !== null && entry.experiment.finishedAt !== null
+      : hasFinished(entry)
         ? [
             `colloquy ask '3+4*5-6' --experiment ${name}`,
             `colloquy serve --experiment ${name}`,

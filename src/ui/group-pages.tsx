@@ -14,7 +14,7 @@ import { Grid, Tables } from '../report/tables/html-table.tsx';
 import type { Table } from '../report/tables/table.ts';
 import { count, counted, evaluationName, listed, pValue } from '../text/figures.ts';
 import { terminalSafe } from '../text/safe-text.ts';
-import { addressOf, type Entry, type Series, type Study, type Told } from './contents.ts';
+import { addressOf, type Entry, hasFinished, type Series, type Study, type Told } from './contents.ts';
 import { EntryTable, Problem, Silent } from './list-page.tsx';
 
 type StudyProps = {
@@ -39,7 +39,7 @@ export function studyPage({ store, study, entries, told, tables, hasReport }: St
       ? { name, experiment: null, run: null, state }
       : { ...entry, state: entry.run === null ? state : entry.state };
   });
-  const finished = own.filter(({ experiment }) => experiment?.finishedAt).length;
+  const finished = own.filter(hasFinished).length;
   return (
     <ServedPage title={study.name} store={store} under="" refresh={finished < own.length ? 5 : undefined}>
       <p class="lead">{`A study of ${counted(own.length, 'experiment')} · ${count(finished)} finished`}</p>

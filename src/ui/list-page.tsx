@@ -10,6 +10,7 @@ import {
   addressOf,
   type Entry,
   type Experiment,
+  hasFinished,
   isGoing,
   type LiveList,
   newestOf,
@@ -125,7 +126,7 @@ function StudiesSection({ studies, entries, told }: StudiesProps) {
         head={['Study', 'State', 'Experiments finished']}
         rows={studies.map(({ name, experiments, problem }) => {
           const own = new Set(experiments);
-          const finished = entries.filter((each) => own.has(each.name) && each.experiment?.finishedAt);
+          const finished = entries.filter((each) => own.has(each.name) && hasFinished(each));
           const run = runs.find((each) => each.name === name);
           const state = run?.status ?? (finished.length === own.size ? 'finished' : 'not running');
           return [

@@ -85,7 +85,7 @@ describe('a reader', () => {
     await page.keyboard.press('ArrowDown');
     await page.waitForSelector('.round');
     await page.goBack();
-    await page.waitForSelector('.row');
+    await page.waitForURL(`${url}/store/quickstart/`);
     await page.close();
   });
 
@@ -108,7 +108,7 @@ describe('a reader', () => {
     await page.keyboard.press('Enter');
     expect(await page.textContent('.now label')).toContain('144 of 320 questions');
     says.progress.set('nightly-math', { ...debating, done: 8, workedSeconds: 70 });
-    await page.waitForFunction("document.querySelector('.now label').textContent.includes('256 of 320')");
+    await page.locator('.now label', { hasText: '256 of 320' }).waitFor();
     expect(await focused(page)).toBe('Resolved config, as it was begun');
     expect(await page.locator('details').first().getAttribute('open')).not.toBeNull();
     await page.close();
@@ -117,11 +117,9 @@ describe('a reader', () => {
   it('is told when the server of the pages has gone, and when it is back', async () => {
     const { page } = await opened('/store/nightly-math/');
     await page.route('**/store/nightly-math/', (route) => route.abort());
-    await page.waitForFunction(
-      "document.querySelector('#connection').textContent.includes('could not be asked')",
-    );
+    await page.locator('#connection', { hasText: 'could not be asked' }).waitFor();
     await page.unroute('**/store/nightly-math/');
-    await page.waitForFunction("document.querySelector('#connection').textContent === ''");
+    await page.locator('#connection:empty').waitFor({ state: 'attached' });
     await page.close();
   });
 

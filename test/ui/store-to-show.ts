@@ -250,5 +250,7 @@ export const pagesOfUi = {
   compare: '/compare?a=quickstart&b=second',
   study: '/store/studies/laptop/',
   series: '/store/series/nightly/',
+  report: '/store/quickstart/report.html',
+  debates: '/store/quickstart/debates.html',
   missing: '/store/nobody/',
 } as const;

@@ -30,7 +30,7 @@ export function DistilledSection({ distilled, evaluations }: DistilledProps) {
       ) : (
         <Grid
           head={[
-            '',
+            'Answers',
             'Right',
             'Tokens a question',
             'Against the debate, points',

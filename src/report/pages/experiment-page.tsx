@@ -124,7 +124,7 @@ export function AccuracySection({ evaluations, aside, chart }: AccuracyProps) {
     >
       <Grid
         head={[
-          '',
+          'Evaluation',
           ...ways.map(({ name }) => name),
           <>
             Debate against

@@ -78,7 +78,7 @@ function datasetRows({ iteration, datasets, fineTunes }: Iteration) {
     const fineTune = fineTunes.find((each) => each.agent === agents[0] && each.role === role);
     const texts = [...(objective ? [`by ${objectives[objective].title}`] : []), partsText(parts)];
     return [
-      index === 0 ? iteration : '',
+      rowHead(iteration, index),
       agents.join(', '),
       role,
       count(rows),
@@ -95,7 +95,7 @@ export function lossText({ model, finalLoss }: Iteration['fineTunes'][number]): 
 /** How right the labels were, and what models learnt from: judged by gold answers, which only measure. */
 export function LabelsSection({ labels }: { labels: readonly LabelRow[] }) {
   const learnt = labels.flatMap(({ iteration, purity }) =>
-    (purity?.byRole ?? []).map((each, index) => ({ head: index === 0 ? iteration : '', ...each })),
+    (purity?.byRole ?? []).map((each, index) => ({ head: rowHead(iteration, index), ...each })),
   );
   const compared = learnt.some(({ rejectedWrong }) => rejectedWrong !== null);
   return (
@@ -111,7 +111,7 @@ export function LabelsSection({ labels }: { labels: readonly LabelRow[] }) {
         head={['Iteration', 'Votes', 'Of all votes', 'Labels', 'Right', 'Learnt from']}
         rows={labels.flatMap(({ iteration, ofVotes, byVotes, ...window }) =>
           byVotes.map(({ votes, precision }, index) => [
-            index === 0 ? iteration : '',
+            rowHead(iteration, index),
             `${votes} of ${ofVotes}`,
             percent(votes / ofVotes),
             count(precision?.of ?? 0),
@@ -211,7 +211,7 @@ export function FineTunesSection({
           'Moved',
         ]}
         rows={iterations.flatMap(({ iteration, fineTunes }) =>
-          fineTunes.map((fineTune, index) => [index === 0 ? iteration : '', ...cells(fineTune)]),
+          fineTunes.map((fineTune, index) => [rowHead(iteration, index), ...cells(fineTune)]),
         )}
       />
     </ChartsSection>
@@ -274,4 +274,9 @@ export function LeftOutSection({ leftOut }: Pick<LeftOutDocument, 'leftOut'>) {
       </ul>
     </section>
   );
+}
+
+/** The iteration at the head of each of its rows; pale where it is that of the row above. */
+function rowHead(iteration: number, row: number) {
+  return row === 0 ? iteration : <span class="se">{iteration}</span>;
 }

@@ -227,8 +227,8 @@ export function ChartsSection({ title, note, charts, label = title, legend, chil
               aria-label={`${label}${heading === null ? '' : `, ${heading}`}; the table below has the figures`}
             >
               {legend}
-              <div class="wide" dangerouslySetInnerHTML={{ __html: wide }} />
-              <div class="narrow" dangerouslySetInnerHTML={{ __html: narrow }} />
+              <div class="wide" aria-hidden="true" dangerouslySetInnerHTML={{ __html: wide }} />
+              <div class="narrow" aria-hidden="true" dangerouslySetInnerHTML={{ __html: narrow }} />
             </div>
           ))}
         </>
