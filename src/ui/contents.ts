@@ -100,9 +100,9 @@ export type Entry = {
 
 /** All experiments that the store or Temporal knows: those that have not ended first, then the newest. */
 export function entriesOf(experiments: readonly Experiment[], told: Told<LiveList>): Entry[] {
-  const known = 'value' in told ? told.value.runs.filter(({ kind }) => kind === 'experiment') : [];
-  const runs = new Map(known.map((run) => [run.name, run]));
   const answered = 'value' in told;
+  const known = answered ? told.value.runs.filter(({ kind }) => kind === 'experiment') : [];
+  const runs = new Map(known.map((run) => [run.name, run]));
   const here = experiments.map((experiment) =>
     entryOf(experiment, runs.get(experiment.name) ?? null, answered),
   );
@@ -147,9 +147,6 @@ export function addressOf(name: string, kind: 'experiment' | 'studies' | 'series
   return `/store/${kind === 'experiment' ? '' : `${kind}/`}${encodeURIComponent(name)}/`;
 }
 
-/** Reads are asked of a bucket many at a time, and of a disk too. */
-const atOnce = 32;
-
 /**
  * The contents of a store. What does not change is read once: a finished experiment as long as its result.json is the same one, and the
  * evaluations of one that has not finished.
@@ -162,16 +159,15 @@ export function openContents(store: Store) {
   /** Null when the store has no experiment of this name. @throws ZodError when no experiment may have it */
   async function experiment(name: string): Promise<Experiment | null> {
     const files = experimentFiles(store, name);
-    const writtenAt = ({ config, result }: ExperimentFiles) =>
-      Promise.all([config, result].map((each) => store.blobs.writtenAt(each.name)));
-    const [begunAt = null, finishedAt = null] = await writtenAt(files);
+    const [begunAt = null, finishedAt = null] = await Promise.all(
+      [files.config, files.result].map((each) => store.blobs.writtenAt(each.name)),
+    );
     const stamp = `${begunAt} ${finishedAt}`;
     const known = experiments.get(name);
     if (known?.stamp === stamp) return known.experiment;
     if (begunAt === null && finishedAt === null && !(await isThere(files.begunWith))) return null;
-    const read = await readExperiment(files, { name, begunAt, finishedAt }, () =>
-      evaluationsSoFar(files, name, begunAt ?? 0),
-    );
+    const soFar = () => evaluationsSoFar(files, name, begunAt ?? 0);
+    const read = await readExperiment(files, { name, begunAt, finishedAt }, soFar);
     // One that runs is read again, and so is a damaged one: it may be mended.
     if (finishedAt !== null && read.problem === null) experiments.set(name, { stamp, experiment: read });
     return read;
@@ -208,7 +204,8 @@ export function openContents(store: Store) {
     experiment,
     /** All of them, in no order. */
     experiments: async (): Promise<Experiment[]> => {
-      const limit = pLimit(atOnce);
+      // So many at a time are asked of a bucket, and of a disk.
+      const limit = pLimit(32);
       const names = await namesInStore(store);
       const found = await Promise.all(names.map((name) => limit(() => experiment(name))));
       return found.filter((each) => each !== null);
@@ -231,12 +228,10 @@ export function openContents(store: Store) {
   };
 }
 
-type Begun = Pick<Experiment, 'name' | 'begunAt' | 'finishedAt'>;
-
 /** What can be read of an experiment; what cannot is named in `problem`. */
 async function readExperiment(
   files: ExperimentFiles,
-  begun: Begun,
+  begun: Pick<Experiment, 'name' | 'begunAt' | 'finishedAt'>,
   soFar: () => Promise<Evaluation[]>,
 ): Promise<Experiment> {
   const config = await orProblem(configInForce(files));
@@ -255,14 +250,14 @@ async function readExperiment(
 }
 
 function settingOf(config: ExperimentConfig): Setting {
-  const { task, method, iterations, carry_over: carryOver } = config;
+  const { task, method, iterations, carry_over: night } = config;
   const which = 'dataset' in task ? task.dataset : 'train_file' in task ? basename(task.train_file) : null;
   return {
     task: which ?? task.kind,
     model: modelNames(config),
     method,
     iterations,
-    series: carryOver?.series ?? null,
+    series: night?.series ?? null,
   };
 }
 
@@ -273,7 +268,7 @@ async function budgetOf(files: ExperimentFiles, { budget }: ExperimentConfig): P
 }
 
 /** A value, or why it cannot be read: one damaged experiment must not hide the others. */
-async function orProblem<Value>(
+export async function orProblem<Value>(
   reading: Promise<Value>,
 ): Promise<{ readonly value: Value | null; readonly problem: string | null }> {
   try {

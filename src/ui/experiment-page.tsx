@@ -9,7 +9,7 @@ import {
   WarningsSection,
 } from '../report/pages/experiment-page.tsx';
 import { Tiles } from '../report/parts/accuracy.tsx';
-import { Heading, ServedPage } from '../report/parts/page.tsx';
+import { Heading, Problem, ServedPage, Silent } from '../report/parts/page.tsx';
 import type { ReportData } from '../report/read/experiment.ts';
 import { counted } from '../text/figures.ts';
 import { shellWord, terminalSafe } from '../text/safe-text.ts';
@@ -17,7 +17,7 @@ import { phaseName, phaseProgressText, progressTable } from '../workflows/progre
 import type { Progress } from '../workflows/progress.ts';
 import type { Note } from '../workflows/waiting-notes.ts';
 import { type Entry, type Experiment, hasFinished, isGoing, type Told } from './contents.ts';
-import { Problem, Silent, StateChip } from './list-page.tsx';
+import { StateChip } from './list-page.tsx';
 
 /** What Temporal knows of an experiment. */
 export type LiveExperiment = {
@@ -43,10 +43,13 @@ export type ExperimentProps = {
   readonly report: (ExperimentCharts & { readonly data: ReportData }) | null;
   /** Of one that has not finished: its accuracy so far; null before the first evaluation. */
   readonly chart: Drawn | null;
+  /** What of it cannot be shown, and why; null when all is whole. */
+  readonly problem: string | null;
 };
 
 /** An experiment: where it is and what it waits for, then what its report shows, or what there is of it so far. */
-export function experimentPage({ store, entry, config, told, report, chart }: ExperimentProps): VNode {
+export function experimentPage(props: ExperimentProps): VNode {
+  const { store, entry, config, told, report, chart, problem } = props;
   const { name, state, experiment } = entry;
   const live = 'value' in told ? told.value : null;
   const finished = report !== null && !isGoing(entry);
@@ -64,7 +67,7 @@ export function experimentPage({ store, entry, config, told, report, chart }: Ex
       </p>
       <Links entry={entry} />
       {'silent' in told && !finished && <Silent why={told.silent} />}
-      <Problem text={experiment?.problem ?? null} />
+      <Problem text={problem} />
       {live !== null && isGoing(entry) && <LiveSections live={live} />}
       {live?.failure && (
         <section class="card problem">

@@ -9,13 +9,13 @@ import type {
 import type { Drawn } from '../report/charts/style.ts';
 import { SeriesSections } from '../report/pages/series-page.tsx';
 import { Gain, ways, WithInterval } from '../report/parts/accuracy.tsx';
-import { Heading, ServedPage } from '../report/parts/page.tsx';
+import { Heading, Problem, ServedPage, Silent } from '../report/parts/page.tsx';
 import { Grid, Tables } from '../report/tables/html-table.tsx';
 import type { Table } from '../report/tables/table.ts';
 import { count, counted, evaluationName, listed, pValue } from '../text/figures.ts';
 import { terminalSafe } from '../text/safe-text.ts';
 import { addressOf, type Entry, hasFinished, type Series, type Study, type Told } from './contents.ts';
-import { EntryTable, Problem, Silent } from './list-page.tsx';
+import { EntryTable } from './list-page.tsx';
 
 type StudyProps = {
   readonly store: string;

@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { accuracyInterval } from '../algorithm/measures/answers.ts';
 import { Gain } from '../report/parts/accuracy.tsx';
-import { Heading, ServedPage } from '../report/parts/page.tsx';
+import { Heading, Problem, ServedPage, Silent } from '../report/parts/page.tsx';
 import { Grid } from '../report/tables/html-table.tsx';
 import { count, counted, interval95, percent } from '../text/figures.ts';
 import { terminalSafe } from '../text/safe-text.ts';
@@ -179,23 +179,6 @@ function NightsSection({ series, told }: Pick<ListProps, 'series' | 'told'>) {
       )}
     </section>
   );
-}
-
-/** Why the pages show only what the store has. */
-export function Silent({ why }: { why: string }) {
-  return (
-    <div class="card silent">
-      <p>
-        <strong>Temporal does not answer.</strong> What runs now is not known: this is what the store has.
-      </p>
-      <p class="note">{terminalSafe(why)}</p>
-    </div>
-  );
-}
-
-/** What cannot be read, in a list or on a page of its own. */
-export function Problem({ text }: { text: string | null }) {
-  return text === null ? null : <div class="problem">{terminalSafe(text)}</div>;
 }
 
 /** Experiments with their states, settings and accuracies. */

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { productFile } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { ColloquyError } from '../errors.ts';
-import { compareExperiments, differingQuestions } from '../report/analyse/compare-experiments.ts';
+import { compareExperiments, differingQuestions, lastOfBoth } from '../report/analyse/compare-experiments.ts';
 import { debateBrowser } from '../report/debate-browser/write.ts';
 import { rendered, styleSheet } from '../report/parts/page.tsx';
 import { loadReportData, readEvaluatedExperiment } from '../report/read/experiment.ts';
@@ -25,6 +25,7 @@ import {
   entryOf,
   isGoing,
   type LiveList,
+  orProblem,
   type Told,
 } from './contents.ts';
 import { experimentPage, type ExperimentProps, type LiveExperiment } from './experiment-page.tsx';
@@ -139,8 +140,8 @@ function router({ contents, live }: UiOptions): Route {
   const { store } = contents;
   const css = styleSheet('pages/base.css', 'pages/report.css') + productFile('src/ui/page/ui.css');
   const script = productFile('src/ui/page/refresh.mjs');
-  const all = lastFew(1, contents.experiments);
-  const lists = lastFew(1, live.list);
+  const all = lastFew(1, () => contents.experiments());
+  const lists = lastFew(1, () => live.list());
   const reports = lastFew(8, (key) => reportOf(store, key.split(' ')[0] ?? ''));
   const told = () => lists(everyFew(3));
   const entries = async () => entriesOf(await all(everyFew(1)), await told());
@@ -156,29 +157,27 @@ function router({ contents, live }: UiOptions): Route {
         ? storedFile(files.debateBrowser, 'debates', missing)
         : { status: 200, type: 'debates', body: debateBrowser(files, await debatesSoFar(files, experiment)) };
     const now = await live.experiment(name);
-    const run = await runOf(name);
+    const list = await told();
+    const runs = 'value' in list ? list.value.runs.filter(({ kind }) => kind === 'experiment') : [];
+    const run = runs.find((each) => each.name === name) ?? null;
     if (experiment === null && run === null) return missing(`The experiment ${name}`);
     const entry =
       experiment === null
         ? { name, experiment, run, state: run?.status ?? '' }
         : entryOf(experiment, run, 'value' in now);
     const finishedAt = isGoing(entry) ? null : (experiment?.finishedAt ?? null);
-    const evaluations = experiment?.evaluations ?? [];
+    const read = finishedAt === null ? null : await orProblem(reports(`${name} ${finishedAt}`));
+    const [report, evaluations] = [read?.value ?? null, experiment?.evaluations ?? []];
     const page: ExperimentProps = {
       store: store.root,
       entry,
       told: now,
-      config: await unlessUnreadable(readDocument(files.config, z.unknown())),
-      report: finishedAt === null ? null : await unlessUnreadable(reports(`${name} ${finishedAt}`)),
-      chart: finishedAt === null && evaluations.length > 0 ? await accuracyChartOf(evaluations) : null,
+      config: (await orProblem(readDocument(files.config, z.unknown()))).value,
+      report,
+      chart: report !== null || evaluations.length === 0 ? null : await accuracyChartOf(evaluations),
+      problem: experiment?.problem ?? read?.problem ?? null,
     };
     return shown(experimentPage(page));
-  }
-
-  async function runOf(name: string) {
-    const list = await told();
-    if (!('value' in list)) return null;
-    return list.value.runs.find((each) => each.name === name && each.kind === 'experiment') ?? null;
   }
 
   async function ofStudy(name: string, file: string | undefined): Promise<Answer> {
@@ -213,8 +212,7 @@ function router({ contents, live }: UiOptions): Route {
       );
       if (first === undefined || second === undefined) return null;
       const comparison = compareExperiments(first, second);
-      const both = comparison.iterations.filter(({ tests }) => tests).map(({ iteration }) => iteration);
-      return { comparison, differing: await differingQuestions(first, second, Math.max(...both)) };
+      return { comparison, differing: await differingQuestions(first, second, lastOfBoth(comparison)) };
     } catch (error) {
       if (error instanceof ColloquyError) return error.message;
       throw error;
@@ -273,16 +271,6 @@ async function reportOf(store: Store, name: string): Promise<NonNullable<Experim
   return { data, ...(await experimentCharts(data)) };
 }
 
-/** Null for what is damaged or missing: the page says so in another place, and shows the rest. */
-async function unlessUnreadable<Value>(reading: Promise<Value>): Promise<Value | null> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof ColloquyError) return null;
-    throw error;
-  }
-}
-
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -309,6 +297,4 @@ function lastFew<Value>(
 }
 
 /** A key that is another one after some seconds. */
-function everyFew(seconds: number): string {
-  return String(Math.floor(Date.now() / 1_000 / seconds));
-}
+const everyFew = (seconds: number): string => String(Math.floor(Date.now() / 1_000 / seconds));

@@ -58,7 +58,7 @@ describe.each(looks)('at $width pixels, $scheme', (look) => {
   it.each(Object.entries(pagesOfUi))('the page %s breaks no rule of axe, and fits', async (_, address) => {
     const page = await openPage(browser, `${url}${address}`, look);
     await page.evaluate(axe);
-    const violations = (await page.evaluate('axe.run().then(({ violations }) => violations)')) as Violation[];
+    const violations = await page.evaluate<Violation[]>('axe.run().then(({ violations }) => violations)');
     const told = violations.flatMap(({ id, nodes }) =>
       nodes.slice(0, 3).map((node) => `${id}: ${node.html.slice(0, 200)} ${node.failureSummary ?? ''}`),
     );

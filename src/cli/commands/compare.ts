@@ -8,6 +8,7 @@ import {
   type DifferingQuestion,
   differingQuestions,
   type IterationComparison,
+  lastOfBoth,
 } from '../../report/analyse/compare-experiments.ts';
 import { readEvaluatedExperiment } from '../../report/read/experiment.ts';
 import { count, evaluationName, points, pValue, withError } from '../../text/figures.ts';
@@ -35,9 +36,7 @@ export const compare = command(
     const a = await readEvaluatedExperiment(experimentFiles(store, nameOfA));
     const b = await readEvaluatedExperiment(experimentFiles(store, nameOfB));
     const comparison = compareExperiments(a, b, iteration);
-    const last = Math.max(
-      ...comparison.iterations.filter(({ tests }) => tests).map((each) => each.iteration),
-    );
+    const last = lastOfBoth(comparison);
     const differing = questions ? await differingQuestions(a, b, last) : undefined;
     if (json)
       printJson({

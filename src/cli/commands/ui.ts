@@ -7,7 +7,7 @@ import type { Live } from '../../ui/server.ts';
 import { waitingNotes } from '../../workflows/waiting-notes.ts';
 import { command, portNumber } from '../command.ts';
 import { liveProgress, readSnapshot, unpauseCommand } from '../experiment/progress.ts';
-import { failureOfEnded, inFlightLines, listAll } from '../experiment/status.ts';
+import { endedBy, failureLine, inFlightLines, listAll } from '../experiment/status.ts';
 import { connect, type Temporal } from '../server/connect.ts';
 import { ExperimentNotFound, unservedQueues } from '../server/workflow.ts';
 import { studyProgress } from '../study/follow.ts';
@@ -110,6 +110,7 @@ async function liveExperiment(temporal: Temporal, name: string): Promise<LiveExp
   const progress = snapshot.progress === null ? null : liveProgress(snapshot.progress, pending, now);
   const paused = pending.filter(({ pausedBy }) => pausedBy !== undefined);
   const hints = status === 'RUNNING' ? await unservedQueues(temporal, name, queues) : [];
+  const failure = await endedBy(temporal, name, snapshot);
   return {
     status,
     progress,
@@ -125,7 +126,7 @@ async function liveExperiment(temporal: Temporal, name: string): Promise<LiveExp
       })),
       ...hints.map((says) => ({ says })),
     ],
-    failure: await failureOfEnded(temporal, name, snapshot),
+    failure: failure === undefined ? null : failureLine(failure),
   };
 }
 

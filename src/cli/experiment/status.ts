@@ -63,7 +63,8 @@ export async function printExperimentStatus(
 
 type EndedBy = { readonly type: string; readonly reason: string };
 
-async function endedBy(
+/** Why an experiment ended without a result; undefined when it did not. */
+export async function endedBy(
   temporal: Temporal,
   name: string,
   { status }: Pick<Snapshot, 'status'>,
@@ -73,18 +74,8 @@ async function endedBy(
   return ending.kind === 'failed' ? { type: ending.type, reason: ending.reason } : undefined;
 }
 
-/** Why an experiment ended without a result, in a line; null when it did not. */
-export async function failureOfEnded(
-  temporal: Temporal,
-  name: string,
-  snapshot: Snapshot,
-): Promise<string | null> {
-  const failure = await endedBy(temporal, name, snapshot);
-  return failure === undefined ? null : failureLine(failure);
-}
-
 /** The reason of an abort begins with its type. */
-function failureLine({ type, reason }: EndedBy): string {
+export function failureLine({ type, reason }: EndedBy): string {
   return terminalSafe(reason.startsWith(type) ? reason : `${type}: ${reason}`);
 }
 

@@ -6,6 +6,7 @@ import { productFile } from '../../config/installation.ts';
 import { type Place, writeBytes } from '../../store/blobs.ts';
 import type { Drawn } from '../charts/style.ts';
 import type { AllFindings, Finding } from '../findings/finding.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 
 type PageProps = { title: string; css: string; children: ComponentChildren };
 
@@ -92,6 +93,23 @@ export function ServedPage({ title, store, under, refresh, contents, children }:
       </body>
     </html>
   );
+}
+
+/** Why a served page shows only what the store has. */
+export function Silent({ why }: { why: string }) {
+  return (
+    <div class="card silent">
+      <p>
+        <strong>Temporal does not answer.</strong> What runs now is not known: this is what the store has.
+      </p>
+      <p class="note">{terminalSafe(why)}</p>
+    </div>
+  );
+}
+
+/** What a served page cannot show, and why. */
+export function Problem({ text }: { text: string | null }) {
+  return text === null ? null : <div class="problem">{terminalSafe(text)}</div>;
 }
 
 type SectionTitle = { readonly title: string; readonly id: string };

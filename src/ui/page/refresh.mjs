@@ -4,6 +4,7 @@ const problem = 'This page could not be asked for again: it shows what was so be
 let last = '';
 
 async function refresh() {
+  if (document.hidden) return;
   try {
     const reply = await fetch(location.href, { headers: { accept: 'text/html' }, redirect: 'error' });
     const text = await reply.text();
@@ -57,7 +58,7 @@ function morph(old, fresh) {
   for (const { name, value } of fresh.attributes)
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   // What the reader has opened stays open.
-  for (const { name } of [...old.attributes])
+  for (const name of old.getAttributeNames())
     if (!fresh.hasAttribute(name) && name !== 'open') old.removeAttribute(name);
   const [here, there] = [[...old.childNodes], [...fresh.childNodes]];
   for (const [at, child] of there.entries()) {
@@ -73,10 +74,7 @@ function morph(old, fresh) {
 function later() {
   const seconds = Number(document.body.dataset.refresh || 0);
   if (seconds === 0) return;
-  setTimeout(async () => {
-    if (!document.hidden) await refresh();
-    later();
-  }, seconds * 1_000);
+  setTimeout(() => void refresh().then(later), seconds * 1_000);
 }
 
 later();
