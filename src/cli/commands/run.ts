@@ -8,10 +8,16 @@ import {
   setExitCode,
   weightOption,
 } from '../command.ts';
-import { createDisplay } from '../display.ts';
+import { createDisplay, type Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import { followExperiment, printEnding, sayFinishedBefore, startExperiment } from '../experiment/run.ts';
-import { onceReachable, uiUrlOf, withTemporal } from '../server/connect.ts';
+import {
+  type EndingOptions,
+  followExperiment,
+  printEnding,
+  sayFinishedBefore,
+  startExperiment,
+} from '../experiment/run.ts';
+import { onceReachable, type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { sharing } from '../server/workflow.ts';
 import { interruptSignal } from '../terminal.ts';
 
@@ -52,17 +58,26 @@ export const run = command(
         display.stop();
         return exitCodes.ok;
       }
-      const { signal, dispose } = interruptSignal();
-      try {
-        const ending = await followExperiment(temporal, name, { display, signal, hintWorker: true });
-        display.stop();
-        return await printEnding(ending, { name, json, comeBack });
-      } finally {
-        display.stop();
-        dispose();
-      }
+      return followToEnd(temporal, name, { display, json, comeBack });
     });
     setExitCode(code);
   });
 
 const startWords = { started: 'Started', continued: 'Going on with', attached: 'Attached to' } as const;
+
+/** Shows an experiment until it ends, parks, or is left with Ctrl-C, and prints what that came to. */
+export async function followToEnd(
+  temporal: Temporal,
+  name: string,
+  { display, json, comeBack }: Omit<EndingOptions, 'name'> & { readonly display: Display },
+): Promise<ExitCode> {
+  const { signal, dispose } = interruptSignal();
+  try {
+    const ending = await followExperiment(temporal, name, { display, signal, hintWorker: true });
+    display.stop();
+    return await printEnding(ending, { name, json, comeBack });
+  } finally {
+    display.stop();
+    dispose();
+  }
+}

@@ -1,5 +1,8 @@
 /** `colloquy schedule`, and those of its commands that change an existing schedule. */
-import { command, jsonOption, seriesName } from '../command.ts';
+import { colloquy } from '../../config/installation.ts';
+import { command, commandLine, jsonOption, seriesName, setExitCode } from '../command.ts';
+import { createDisplay } from '../display.ts';
+import { followToEnd } from './run.ts';
 import { scheduleCreate } from './schedule-create.ts';
 import { schedulePrune } from './schedule-prune.ts';
 import { scheduleList, scheduleShow } from './schedule-show.ts';
@@ -48,14 +51,22 @@ export const scheduleUnpause = editCommand(
 /** `colloquy schedule trigger NAME` */
 export const scheduleTrigger = editCommand('trigger', 'start a night now, as its overlap policy allows', [
   'colloquy schedule trigger nightly',
-]).action((name, { json }) =>
-  edit(name, json, async (schedule) => {
-    const { handle, description } = schedule;
-    // Given explicitly, because the client's default starts a second night beside one that runs.
-    await handle.trigger(description.policies.overlap);
-    return outcomeOfTrigger(schedule);
-  }),
-);
+  'colloquy schedule trigger nightly --watch     # shows the night until it ends, as `colloquy run` does',
+])
+  .option('--watch', 'show the night until it ends; Ctrl-C leaves it running')
+  .action((name, { watch, json = false }) =>
+    withTemporal(async (temporal) => {
+      const schedule = await findSchedule(temporal, name);
+      // Given explicitly, because the client's default starts a second night beside one that runs.
+      await schedule.handle.trigger(schedule.description.policies.overlap);
+      const { said, started } = await outcomeOfTrigger(schedule);
+      if (!watch || started === undefined) return print(name, said, json);
+      const display = createDisplay(json ? process.stderr : process.stdout);
+      display.say(`Started ${started}`);
+      const comeBack = commandLine(`${colloquy} status`, [started, '--watch']);
+      setExitCode(await followToEnd(temporal, started, { display, json, comeBack }));
+    }),
+  );
 
 /** `colloquy schedule delete NAME` */
 export const scheduleDelete = editCommand(
@@ -88,7 +99,10 @@ async function edit(
   json: true | undefined,
   change: (schedule: Schedule) => Promise<string>,
 ): Promise<void> {
-  const said = await withTemporal(async (temporal) => change(await findSchedule(temporal, name)));
+  print(name, await withTemporal(async (temporal) => change(await findSchedule(temporal, name))), json);
+}
+
+function print(name: string, said: string, json: boolean | undefined): void {
   if (json) printJson({ name, said });
   else console.log(`${name}: ${said}`);
 }

@@ -193,19 +193,23 @@ export function scheduleFacts(description: ScheduleDescription): object {
   };
 }
 
+/** What a trigger came to, in words, and the name of the night that it started. */
+export type Triggered = { readonly said: string; readonly started?: string };
+
 /** Waits up to five seconds for the server to act on a trigger. A skipped night leaves nothing but a count. */
-export async function outcomeOfTrigger({ handle, description: before }: Schedule): Promise<string> {
+export async function outcomeOfTrigger({ handle, description: before }: Schedule): Promise<Triggered> {
   const known = new Set(recentNights(before));
   for (let attempt = 0; attempt < 25; attempt++) {
     const now = await handle.describe();
     const started = recentNights(now).find((name) => !known.has(name));
-    if (started !== undefined) return `started ${started}. To watch it: colloquy status ${started}`;
+    if (started !== undefined)
+      return { said: `started ${started}. To watch it: colloquy status ${started} --watch`, started };
     const running = runningNights(now).join(', ');
     if (now.info.numActionsSkippedOverlap > before.info.numActionsSkippedOverlap)
-      return `skipped, because ${running || 'another night'} is still running`;
+      return { said: `skipped, because ${running || 'another night'} is still running` };
     if (nightsWaiting(now) > nightsWaiting(before))
-      return `waits until ${running || 'the night that runs'} has ended`;
+      return { said: `waits until ${running || 'the night that runs'} has ended` };
     await sleep(200);
   }
-  return 'asked for; colloquy schedule show will list it when it has started';
+  return { said: 'asked for; colloquy schedule show will list it when it has started' };
 }
