@@ -1,23 +1,17 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../src/config/installation.ts';
-
-const pages = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'engine/README.md',
-  ...readdirSync(join(projectRoot, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-];
+import { anchorsOf, docPages as pages, readPage as read } from './support/doc-pages.ts';
 
 /** Files that a person writes for one installation. */
 const writtenByUsers = ['configs/endpoints.yaml', 'configs/trainers.yaml', 'configs/scorers.yaml'];
 
 describe('the documentation', () => {
   it.each(pages)('%s names files of the project that exist', (page) => {
-    const named = [...read(page).matchAll(/(?<![\w./-])(?:src|test|scripts|bench|configs)\/[\w./-]*\w/g)]
+    const named = [
+      ...read(page).matchAll(/(?<![\w./-])(?:src|test|scripts|bench|configs|examples)\/[\w./-]*\w/g),
+    ]
       .map(([path]) => path)
       // NAME stands for any name, and bench/results is what benchmarks write.
       .filter((path) => !path.includes('NAME') && !path.startsWith('bench/results'))
@@ -35,6 +29,19 @@ describe('the documentation', () => {
       .map(([, target = '']) => target)
       .filter((target) => !target.includes('://'));
     expect(links.filter((target) => !existsSync(join(projectRoot, dirname(page), target)))).toEqual([]);
+  });
+
+  it.each(pages)('%s links to headings that exist', (page) => {
+    const links = [...read(page).matchAll(/\]\(([^)#\s:]*)#([^)\s]+)\)/g)].map(
+      ([, target = '', anchor = '']) => ({
+        target: target === '' ? page : join(dirname(page), target),
+        anchor,
+      }),
+    );
+    const broken = links.filter(
+      ({ target, anchor }) => target.endsWith('.md') && !anchorsOf(read(target)).has(anchor),
+    );
+    expect(broken).toEqual([]);
   });
 });
 
@@ -121,13 +128,9 @@ function importsOf(file: string): string[] {
   return [...imported, ...started];
 }
 
-function read(page: string): string {
-  return readFileSync(join(projectRoot, page), 'utf8');
-}
-
 /** The names of all source files. */
 const sources = new Set(
-  ['src', 'test', 'engine', 'scripts', 'bench'].flatMap((folder) =>
+  ['src', 'test', 'engine', 'scripts', 'bench', 'examples'].flatMap((folder) =>
     readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' }).map(
       (path) => path.split('/').at(-1) ?? path,
     ),

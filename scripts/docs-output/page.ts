@@ -5,7 +5,8 @@
  * - `sh run until="TEXT"`: it runs on, like a server in another terminal; the next command begins when it has printed TEXT.
  * - `sh run kill="TEXT"`: it is killed (SIGKILL) when it has printed TEXT.
  * - `sh run exit=2`: it has to end with this exit code; without it with 0.
- * - `text output first=3 last=10`: only these lines are shown, with a line `...` where others were.
+ * - `text output first=3 last=10`, `text output from="TEXT"`: only these lines are shown, or those from the first with TEXT on, with a line
+ *   `...` where others were.
  */
 export type Step = {
   readonly commands: string;
@@ -24,7 +25,7 @@ export type Part =
   /** The sentence that says when and where the outputs were printed. */
   | { readonly kind: 'machine'; readonly text: string };
 
-type Shown = { readonly first?: number; readonly last?: number };
+type Shown = { readonly first?: number; readonly last?: number; readonly from?: string };
 
 const block = /^```(sh run|text output)([^\n`]*)\n([^]*?)^```$/gm;
 const machine = /(?<=<!-- machine -->\n)[^]*?(?=\n<!-- \/machine -->)/g;
@@ -50,10 +51,11 @@ export function parsePage(page: string): Part[] {
     } else {
       if (!parts.some((part) => part.kind === 'step'))
         throw new Error(`line ${line}: an output without a command before it`);
-      const { first, last } = wordsOf(words, ['first', 'last'], line);
+      const { first, last, from } = wordsOf(words, ['first', 'last', 'from'], line);
       const shown = {
         ...(first === undefined ? {} : { first: Number(first) }),
         ...(last === undefined ? {} : { last: Number(last) }),
+        ...(from === undefined ? {} : { from }),
       };
       parts.push({ kind: 'output', text: content, fence: `\`\`\`text output${words}`, shown });
     }
@@ -107,15 +109,13 @@ export function writtenPage(parts: readonly Part[], printed: readonly string[], 
     .join('');
 }
 
-function shownLines(text: string, { first, last }: Shown): string {
+function shownLines(text: string, { first = 0, last, from }: Shown): string {
   const lines = text.replace(/\s+$/, '').split('\n');
-  if ((first === undefined && last === undefined) || lines.length <= (first ?? 0) + (last ?? 0))
-    return lines.join('\n');
-  return [
-    ...lines.slice(0, first ?? 0),
-    '...',
-    ...(last === undefined || last === 0 ? [] : lines.slice(-last)),
-  ].join('\n');
+  const at = from === undefined ? -1 : lines.findIndex((line) => line.includes(from));
+  const left = at === -1 ? (last ?? (first > 0 ? 0 : lines.length)) : lines.length - at;
+  return lines.length <= first + left
+    ? lines.join('\n')
+    : [...lines.slice(0, first), '...', ...lines.slice(lines.length - left)].join('\n');
 }
 
 /**

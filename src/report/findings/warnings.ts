@@ -75,7 +75,7 @@ function endpointLacks({ begunWith }: RunFacts): Warning[] {
 function embeddedModel({ config }: RunFacts): Warning[] {
   if (!asksEmbedded(config)) return [];
   const remedy =
-    'Name a model that can answer them: model.endpoint and model.model_name_or_path (docs/servers.md).';
+    'Unless all questions are such sums, name a model that can answer them: model.endpoint and model.model_name_or_path (docs/servers.md).';
   const others = [
     ...(config.task.kind === 'arithmetic' ? [] : [`the task is ${config.task.kind}`]),
     ...Object.entries(config.transfer).flatMap(([name, { kind }]) =>
@@ -97,7 +97,7 @@ function embeddedModel({ config }: RunFacts): Warning[] {
     : [
         warning(
           'embedded model',
-          `The embedded model only knows arithmetic, but ${listed(others)}: its answers mean nothing there.`,
+          `The embedded model only knows sums such as 3+4*5-6, and ${listed(others)}: its answers to anything else mean nothing.`,
           remedy,
         ),
       ];
