@@ -144,7 +144,7 @@ function comparable(page: string, sameMachine: boolean): string[] {
         .replace(/\b[\d.,]+ ?(?:ms|s|min|h)\b/g, 'TIME')
         .replace(/\b[\d.,]+ (?:kB|MB|GB|GiB|MiB)\b/g, 'SIZE')
         .replace(/(127\.0\.0\.1|localhost):\d+/g, '$1:PORT')
-        .replace(/\b[0-9a-f]{12,}\b/g, 'HASH'),
+        .replace(/\b[0-9a-f]{12,}\b|\b\d{10,}\b|chatcmpl-[\w-]+/g, 'HASH'),
     )
     .map((line) =>
       sameMachine ? line : line.replace(/\d+(?:[.,]\d+)*(?:e-?\d+)?/g, 'N').replace(/ +|-{3,}/g, ' '),

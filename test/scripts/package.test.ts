@@ -60,6 +60,7 @@ describe('the npm package', () => {
       'configs',
       'docs',
       'engine',
+      'examples',
       'package.json',
       'scripts',
       'src',
