@@ -186,6 +186,21 @@ describe('colloquy schedule', () => {
     await endAll('busy');
   });
 
+  it('shows a night that was triggered until it ends, and how to come back to it', async () => {
+    await create('watched', '--at', '04:00');
+    const watching = schedule('trigger', 'watched', '--watch');
+    await vi.waitFor(
+      async () => expect((await described('watched')).info.runningActions).toHaveLength(1),
+      15_000,
+    );
+    await endAll('watched');
+    const { code, err } = await watching;
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /watched-\S+ failed \(\w+\): .*\n.*To go on: {2}npx colloquy status watched-\S+ --watch/,
+    );
+  });
+
   it('says which night waits for another one, when nights are buffered', async () => {
     await create('patient', '--at', '04:00', '--overlap', 'buffer-one');
     await schedule('trigger', 'patient');
