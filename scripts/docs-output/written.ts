@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { parsePage, stepsOf, writtenPage } from './page.ts';
 import { play } from './play.ts';
 
-/** The page of each example and the tutorial, relative to the project. */
+/** The pages of the examples and the tutorial, relative to the project. */
 export function pagesWithCommands(project: string): string[] {
-  const examples = readdirSync(join(project, 'examples'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => `examples/${name}/README.md`);
+  const examples = readdirSync(join(project, 'examples'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.md'))
+    .map((path) => `examples/${path.replaceAll('\\', '/')}`);
   return [...examples.toSorted(), 'docs/tutorial.md'];
 }
 

@@ -11,7 +11,9 @@ export const docPages = [
   ...readdirSync(join(projectRoot, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
-  ...readdirSync(join(projectRoot, 'examples')).map((name) => `examples/${name}/README.md`),
+  ...readdirSync(join(projectRoot, 'examples'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.md'))
+    .map((path) => `examples/${path}`),
 ];
 
 export function readPage(page: string): string {
