@@ -182,10 +182,12 @@ export function ownRows(
     };
   const row = rowOf({
     question: filledText,
-    answer: z.union(
-      [oneAnswer, emptyAnswer, z.array(oneAnswer).min(1)],
-      'expected a text, a list of texts, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
-    ),
+    answer: z.union([oneAnswer, emptyAnswer, z.array(oneAnswer).min(1)], {
+      error: ({ input }) =>
+        input === undefined
+          ? 'missing'
+          : 'expected a text, a list of texts, or a number of at most 15 digits: one with more is rounded when it is read, so write it as a text',
+    }),
   }).transform(({ question, answer }, context) => {
     const golds: string[] = [];
     for (const each of Array.isArray(answer) ? answer : [answer]) {

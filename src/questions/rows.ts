@@ -17,7 +17,9 @@ export type RowShape = {
 };
 
 /** A text with more in it than white space. */
-export const filledText = z.string('expected a text').refine((text) => text.trim() !== '', 'is empty');
+export const filledText = z
+  .string({ error: ({ input }) => (input === undefined ? 'missing' : 'expected a text') })
+  .refine((text) => text.trim() !== '', 'is empty');
 
 /** A row as an object with these fields. */
 export function rowOf<Fields extends z.ZodRawShape>(fields: Fields): z.ZodObject<Fields> {

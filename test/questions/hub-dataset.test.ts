@@ -207,7 +207,7 @@ describe('a task from a dataset', () => {
 
   it.each([
     ['gsm8k', { ...gsm8kRow(1), answer: 'It is 3.' }, 'answer: has no final answer behind ####'],
-    ['gsm8k', { question: 'Q?' }, 'answer: expected a text'],
+    ['gsm8k', { question: 'Q?' }, 'answer: missing'],
     ['math', { ...mathRow('algebra', 0), solution: 'It is 3.' }, 'solution: has no \\boxed{answer}'],
     ['math', { ...mathRow('algebra', 0), level: 3 }, 'level: expected a text such as "Level 3"'],
   ])('%s refuses a row that is not of its layout, saying where and why', async (kind, row, told) => {

@@ -401,6 +401,15 @@ describe('a task from files', () => {
     },
   );
 
+  it('says of a line without an answer that it is missing, and of one with another thing what is expected', async () => {
+    const said = async (line: string) =>
+      String(await load({ train_file: file('no-answer.jsonl', line) }).catch((reason: unknown) => reason));
+    expect(await said('{"question":"Q?"}')).toContain('line 1: answer: missing\n');
+    expect(await said('{"question":"Q?","answer":{"value":1}}')).toContain(
+      'line 1: answer: expected a text, a list of texts, or a number of at most 15 digits',
+    );
+  });
+
   it('names only the first ten of many bad lines', async () => {
     const train_file = file('worse.jsonl', '{}\n'.repeat(500));
     const error = await load({ train_file }).catch((reason: unknown) => reason);
