@@ -28,7 +28,7 @@ export async function runPage(project: string, path: string, say: (line: string)
   const printed = await play(stepsOf(parts), project, say);
   const processor = cpus()[0]?.model ?? 'an unknown processor';
   const sentence =
-    `Printed on ${new Date().toISOString().slice(0, 10)} on ${type()}, ${availableParallelism()} cores of ${processor}, Node ${process.versions.node}. ` +
+    `Printed on ${new Date().toISOString().slice(0, 10)} on ${type()}, ${availableParallelism()} cores of ${processor}, Node ${process.versions.node}.\n` +
     `\`npx tsx scripts/write-docs-output.ts ${path}\` runs the commands of this page and writes what they print.`;
   return {
     before,
