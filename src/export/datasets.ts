@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { compares, objectiveNames, type ObjectiveName, objectives } from '../algorithm/objectives.ts';
 import { colloquyVersion } from '../config/installation.ts';
@@ -8,6 +8,7 @@ import { linesOf } from '../store/files/rows.ts';
 import { count } from '../text/figures.ts';
 import { fenced } from '../text/safe-text.ts';
 import { card, licenceSection, provenance, publishExport, settingsBlock, textTable } from './folder.ts';
+import type { Destination, HubPlace } from './licences.ts';
 import { NothingTrained } from './errors.ts';
 import { baseOf, type FinishedIteration } from './finished-iteration.ts';
 import { datasetFiles, type DatasetFormat } from './rows.ts';
@@ -18,6 +19,7 @@ import { datasetFiles, type DatasetFormat } from './rows.ts';
  *
  * @param path of the folder, absolute
  * @param answers what an answer to the experiment's task is
+ * @param hub where it is to be pushed
  * @returns the files, with those without rows
  * @throws ExportFolderTaken, OutputNotWritable, DiskFull, NothingTrained when no file has rows, ArtifactMissing, ArtifactDamaged
  */
@@ -26,25 +28,31 @@ export async function exportDatasets(
   done: FinishedIteration,
   path: string,
   answers: AnswerRules,
+  hub?: HubPlace,
 ): Promise<Pick<WrittenFile, 'file' | 'rows'>[]> {
   const { experiment, iteration } = done;
   const written: WrittenFile[] = [];
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format };
-  await publishExport(path, facts, async (folder) => {
-    const files = datasetFiles(format, done, answers);
-    for (const { name, objective, rows } of files) {
-      const file = `${name}.jsonl`;
-      written.push({ file, objective, rows: await writeLines(join(folder, file), rows()) });
-    }
-    if (written.every(({ rows }) => rows === 0))
-      throw new NothingTrained(
-        experiment,
-        `no dataset of iteration ${iteration} has rows in the form ${format}`,
-      );
-    const agent = files.find((_, index) => (written[index]?.rows ?? 0) > 0)?.agent ?? 1;
-    const readme = datasetCard(format, done, { written, agent }, path);
-    await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
-  });
+  await publishExport(
+    path,
+    facts,
+    async (folder) => {
+      const files = datasetFiles(format, done, answers);
+      for (const { name, objective, rows } of files) {
+        const file = `${name}.jsonl`;
+        written.push({ file, objective, rows: await writeLines(join(folder, file), rows()) });
+      }
+      if (written.every(({ rows }) => rows === 0))
+        throw new NothingTrained(
+          experiment,
+          `no dataset of iteration ${iteration} has rows in the form ${format}`,
+        );
+      const agent = files.find((_, index) => (written[index]?.rows ?? 0) > 0)?.agent ?? 1;
+      const readme = datasetCard(format, done, { written, agent }, { path, hub });
+      await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
+    },
+    hub,
+  );
   return written.map(({ file, rows }) => ({ file, rows }));
 }
 
@@ -73,15 +81,16 @@ type WrittenFile = { readonly file: string; readonly objective: ObjectiveName; r
  * `load_dataset(folder)` and `load_dataset(folder, "agent-1-critic")` work.
  *
  * @param agent the agent to which the first file with rows belongs
- * @param folder where the export will be: absolute, as its code is to run from any folder
+ * @param to where the export will be
  */
 function datasetCard(
   format: DatasetFormat,
   done: FinishedIteration,
   { written, agent }: { readonly written: readonly WrittenFile[]; readonly agent: number },
-  folder: string,
+  { path, hub }: Destination,
 ): string {
   const { experiment, iteration, config } = done;
+  const base = baseOf(done, { agent }).model_name_or_path;
   const before = done.lineage.at(-2) ?? 0;
   const full = written.filter(({ rows }) => rows > 0);
   const empty = written.filter(({ rows }) => rows === 0).map(({ file }) => file);
@@ -103,6 +112,7 @@ function datasetCard(
           data_files: file,
         })),
       ],
+      ...hub?.frontMatter,
     },
     [
       `# ${experiment}, iteration ${iteration}`,
@@ -119,14 +129,14 @@ function datasetCard(
         loadingInPython[format](
           full[0]?.file.replace(ending, '') ?? '',
           objectives[names[0] ?? 'imitation'].trainer,
-          folder,
-          modelLocation(baseOf(done, { agent }).model_name_or_path),
+          hub?.repo ?? path,
+          hub === undefined ? modelLocation(base) : (hub.baseModels.get(base) ?? basename(base)),
         ),
         'python',
       ),
       `## Labels\n\n${labelsInWords(done)}`,
-      `## Config\n\n${settingsBlock(config)}`,
-      licenceSection,
+      `## Config\n\n${settingsBlock(config, hub === undefined)}`,
+      hub?.licence ?? licenceSection,
     ],
   );
 }
@@ -214,7 +224,11 @@ const loadingInPython: Record<DatasetFormat, Loading> = {
       'from openai import OpenAI',
       '',
       'client = OpenAI()  # reads OPENAI_API_KEY',
-      `rows = client.files.create(file=open(${JSON.stringify(join(folder, `${name}.jsonl`))}, "rb"), purpose="fine-tune")`,
+      // A repository of the hub is downloaded first.
+      ...(isAbsolute(folder)
+        ? []
+        : [`# hf download ${folder} ${name}.jsonl --repo-type dataset --local-dir .`]),
+      `rows = client.files.create(file=open(${JSON.stringify(isAbsolute(folder) ? join(folder, `${name}.jsonl`) : `${name}.jsonl`)}, "rb"), purpose="fine-tune")`,
       'client.fine_tuning.jobs.create(model="gpt-4.1-nano-2025-04-14", training_file=rows.id)',
     ].join('\n'),
   dpo: inTrl('all agents'),

@@ -137,8 +137,32 @@ export class WeightsAtServer extends ColloquyError {
 
   constructor(model: string, url: string) {
     super(
-      `The model is ${model} at ${url}, which trained it and keeps its weights, so there is nothing to merge. Ask it there by this name; ` +
-        'with --models in place of --merge, a card with the name is written.',
+      `The model is ${model} at ${url}, which trained it and keeps its weights, so there is nothing to merge or to push. Ask it there by this name; ` +
+        '`colloquy export --models` writes a card with the name.',
     );
+  }
+}
+
+/** The licence of a base model does not allow what is to be published, or it is not known whether it does. */
+export class LicenceForbids extends ColloquyError {
+  override name = 'LicenceForbids' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  /** @param remedy in a sentence, as `what` is */
+  constructor(what: string, remedy: string) {
+    super(`${what} ${remedy} Nothing was sent.`);
+  }
+}
+
+/** Something that the hub has, or has not, keeps an export from being pushed there. */
+export class PushNotPossible extends ColloquyError {
+  override name = 'PushNotPossible' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  /** @param what and what to do instead, in sentences */
+  constructor(what: string) {
+    super(`${what} Nothing was changed there.`);
   }
 }

@@ -1,18 +1,22 @@
 /** How is an export published, and what do all of its cards have? */
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { basename, isAbsolute, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
+import type { SamplingSettings } from '../config/agents.ts';
+import { roundedRank } from '../config/fine-tune.ts';
 import { fileBlobs } from '../store/blobs-file.ts';
 import { placeIn } from '../store/blobs.ts';
 import { StoreNotWritable } from '../store/errors.ts';
+import type { StoredManifest } from '../store/models.ts';
 import { publishFolder, temporaryPath, writeAtomically } from '../store/files/atomic.ts';
 import { sealedBytesOf } from '../store/files/sealed.ts';
 import { chance, count, evaluationName, withError } from '../text/figures.ts';
-import { fenced, markdownTable, tableCell } from '../text/safe-text.ts';
+import { fenced, markdownTable, shellQuoted, tableCell } from '../text/safe-text.ts';
 import { ExportFolderTaken, OutputNotWritable } from './errors.ts';
+import type { Destination, HubPlace } from './licences.ts';
 
 /**
  * Makes the folder of an export with everything that `write` puts into it, or not at all. An unchanged earlier export in its place is
@@ -20,18 +24,21 @@ import { ExportFolderTaken, OutputNotWritable } from './errors.ts';
  *
  * @param path absolute
  * @param facts what is exported, for its colloquy-export.json
+ * @param hub where it is to be pushed
  * @throws ExportFolderTaken before anything is written, OutputNotWritable, DiskFull, and what `write` throws
  */
 export async function publishExport(
   path: string,
   facts: object,
   write: (folder: string) => Promise<void>,
+  hub?: HubPlace,
 ): Promise<void> {
   await requireReplaceable(path);
   const before = temporaryPath(path);
   try {
     const published = await publishFolder(path, async (folder) => {
       await write(folder);
+      for (const { name, content } of hub?.files ?? []) await writeAtomically(join(folder, name), [content]);
       await writeExportManifest(folder, facts);
       await requireReplaceable(path);
       await moveIfThere(path, before);
@@ -62,7 +69,7 @@ async function moveIfThere(path: string, to: string): Promise<void> {
 }
 
 /** Marks a folder as an export, with the hashes that show whether a file was changed since. */
-const fileName = 'colloquy-export.json';
+export const exportManifest = 'colloquy-export.json';
 const manifestSchema = z.object({ formatVersion: z.literal(1), files: z.record(z.string(), z.string()) });
 
 /** Writes colloquy-export.json, as the last file, with the SHA-256 of every other file in the folder. */
@@ -73,7 +80,7 @@ async function writeExportManifest(folder: string, facts: object): Promise<void>
     ),
   );
   const text = `${JSON.stringify({ formatVersion: 1, ...facts, files }, null, 2)}\n`;
-  await writeAtomically(join(folder, fileName), [Buffer.from(text)]);
+  await writeAtomically(join(folder, exportManifest), [Buffer.from(text)]);
 }
 
 /**
@@ -91,14 +98,14 @@ async function whyNotReplaced(path: string): Promise<string | null> {
     throw error;
   }
   if (!isFolder) return 'is no folder';
-  const manifest = await fileBlobs(path).get(fileName);
+  const manifest = await fileBlobs(path).get(exportManifest);
   if (manifest === null) {
     // Only its own entries are listed: what is below may be a whole disk.
     const [first] = (await readdir(path)).toSorted();
     return first === undefined ? null : `holds ${first}, which no export has written`;
   }
   const found = await pathsBelow(path);
-  const { files } = manifestOf(manifest);
+  const { files } = exportedFiles(manifest);
   const added = found.find((each) => files[each] === undefined);
   if (added !== undefined) return `holds ${added}, which no export has written`;
   for (const each of found)
@@ -107,8 +114,8 @@ async function whyNotReplaced(path: string): Promise<string | null> {
   return null;
 }
 
-/** An unreadable manifest names no file, so every file in the folder then counts as added. */
-function manifestOf(bytes: Buffer): { readonly files: Readonly<Record<string, string>> } {
+/** The hashes of an export's files. An unreadable manifest names no file, so every file in the folder then counts as added. */
+export function exportedFiles(bytes: Buffer): { readonly files: Readonly<Record<string, string>> } {
   try {
     return manifestSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch {
@@ -126,7 +133,7 @@ async function pathsBelow(folder: string): Promise<string[]> {
   return entries
     .filter((entry) => !entry.isDirectory())
     .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
-    .filter((path) => path !== fileName)
+    .filter((path) => path !== exportManifest)
     .toSorted();
 }
 
@@ -137,9 +144,20 @@ export function card(frontMatter: object, sections: readonly string[]): string {
   return `---\n${yaml}---\n\n${sections.join('\n\n')}\n`;
 }
 
-/** Settings as a block of YAML. */
-export function settingsBlock(settings: unknown): string {
-  return fenced(stringify(settings).trimEnd(), 'yaml');
+/**
+ * Settings as a block of YAML.
+ *
+ * @param withFolders false: of paths of this machine only the last part is shown, as others are to read it
+ */
+export function settingsBlock(settings: unknown, withFolders = true): string {
+  const shown = withFolders
+    ? settings
+    : JSON.parse(
+        JSON.stringify(settings, (_, value: unknown) =>
+          typeof value === 'string' && isAbsolute(value) ? basename(value) : value,
+        ),
+      );
+  return fenced(stringify(shown).trimEnd(), 'yaml');
 }
 
 /** A table of texts. */
@@ -200,3 +218,72 @@ export const licenceSection = [
   '',
   'Not stated: it depends on the licences of the questions and of the base model. Add a `license` to the front matter before you publish it.',
 ].join('\n');
+
+/** A question in the words of the training: the code is to answer something, and not only to load. */
+function inChat({ enable_thinking }: SamplingSettings): string[] {
+  // The same variables as in its training.
+  const variables =
+    enable_thinking === undefined ? '' : `, enable_thinking=${enable_thinking ? 'True' : 'False'}`;
+  return [
+    'messages = [{"role": "user", "content": "3+4*5-6"}]',
+    `tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True${variables})`,
+    'answer = model.generate(**tokens, max_new_tokens=256)',
+    'print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))',
+  ];
+}
+
+/** Where the code of a card finds the model, and how it says so. */
+function placeOf({ path, hub, subfolder }: Destination): {
+  readonly at: string;
+  readonly within: string;
+  readonly comment: string;
+} {
+  if (hub === undefined) return { at: path, within: '', comment: '  # where this export was written' };
+  const within = subfolder === undefined ? '' : `, subfolder=${JSON.stringify(subfolder)}`;
+  return { at: hub.repo, within, comment: '' };
+}
+
+export function adapterInPython(base: string, to: Destination, sampling: SamplingSettings): string {
+  const { at, within, comment } = placeOf(to);
+  return [
+    'from peft import PeftModel',
+    'from transformers import AutoModelForCausalLM, AutoTokenizer',
+    '',
+    `base = ${JSON.stringify(base)}`,
+    `adapter = ${JSON.stringify(at)}${comment}`,
+    'tokenizer = AutoTokenizer.from_pretrained(base)',
+    `model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter${within})`,
+    ...inChat(sampling),
+  ].join('\n');
+}
+
+export function wholeInPython(to: Destination, sampling: SamplingSettings): string {
+  const { at, within, comment } = placeOf(to);
+  return [
+    'from transformers import AutoModelForCausalLM, AutoTokenizer',
+    '',
+    `folder = ${JSON.stringify(at)}${comment}`,
+    `tokenizer = AutoTokenizer.from_pretrained(folder${within})`,
+    `model = AutoModelForCausalLM.from_pretrained(folder${within})`,
+    ...inChat(sampling),
+  ].join('\n');
+}
+
+export function adapterInVllm(base: string, to: Destination, { settings }: StoredManifest): string {
+  const atMost = roundedRank(Number(settings['lora_r']));
+  const { before, at } = downloaded(to);
+  return `${before}vllm serve ${shellQuoted(base)} --enable-lora --max-lora-rank ${atMost} --lora-modules ${shellQuoted(`${basename(to.path)}=${at}`)}`;
+}
+
+export function wholeInVllm(to: Destination, name: string): string {
+  const { before, at } = downloaded(to);
+  return `${before}vllm serve ${shellQuoted(at)} --served-model-name ${name}`;
+}
+
+/** vLLM loads a repository by its name, but no folder within one. */
+function downloaded({ path, hub, subfolder }: Destination): { readonly before: string; readonly at: string } {
+  if (hub === undefined) return { before: '', at: path };
+  if (subfolder === undefined) return { before: '', at: hub.repo };
+  const before = `hf download ${hub.repo} --include ${shellQuoted(`${subfolder}/*`)} --local-dir .\n`;
+  return { before, at: `./${subfolder}` };
+}

@@ -24,8 +24,9 @@ import {
   type FinishedIteration,
 } from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
+import type { HubPlace } from './licences.ts';
 import { wholeModelCard } from './model-card.ts';
-import { copyModel } from './models.ts';
+import { copyModel, writeResults } from './models.ts';
 
 /** Which of the agents' models. */
 export type WhichModel = {
@@ -52,6 +53,7 @@ const run = async (program: string, args: readonly string[]) =>
  * where llama.cpp's converter is on PATH. The merged model has the logits of base and adapter, or nothing is written.
  *
  * @param path of the folder, absolute
+ * @param hub where it is to be pushed
  * @throws NothingTrained, WeightsAtServer, MergeFailed, ToolsMissing, ExportFolderTaken, OutputNotWritable, DiskFull, ArtifactMissing, ArtifactDamaged,
  *   ModelPruned
  */
@@ -60,6 +62,7 @@ export async function exportMerged(
   done: FinishedIteration,
   which: WhichModel,
   path: string,
+  hub?: HubPlace,
 ): Promise<MergedModel> {
   const { experiment, iteration } = done;
   const model = await wantedModel(done, which);
@@ -72,12 +75,18 @@ export async function exportMerged(
   const name = modelName(which.agent, model.role);
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format: 'merged', model: name };
   let whyNoGguf: string | null = null;
-  await publishExport(path, facts, async (folder) => {
-    const manifest = await writeWhole(store, key, baseOf(done, model), done, folder);
-    whyNoGguf = await writeGguf(folder);
-    const readme = wholeModelCard(path, model, manifest, done);
-    await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
-  });
+  await publishExport(
+    path,
+    facts,
+    async (folder) => {
+      const manifest = await writeWhole(store, key, baseOf(done, model), done, folder);
+      whyNoGguf = await writeGguf(folder);
+      const readme = wholeModelCard({ path, hub }, model, manifest, done);
+      await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
+      if (hub !== undefined) await writeResults(folder, done, [model]);
+    },
+    hub,
+  );
   return { model: name, gguf: whyNoGguf === null ? 'model.gguf' : null, whyNoGguf };
 }
 
@@ -115,7 +124,8 @@ async function requireWeightsOf(
   throw new MergeFailed(location, changed);
 }
 
-async function wantedModel(
+/** @throws NothingTrained, NotDistilled when there is none */
+export async function wantedModel(
   done: FinishedIteration,
   { agent, role }: WhichModel,
 ): Promise<AgentModel | DistilledModel> {

@@ -1,9 +1,8 @@
 import { basename } from 'node:path';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { objectives } from '../algorithm/objectives.ts';
-import { agentOf, type SamplingSettings } from '../config/agents.ts';
+import { agentOf } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';
-import { roundedRank } from '../config/fine-tune.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { count, listed } from '../text/figures.ts';
 import { fenced, shellQuoted } from '../text/safe-text.ts';
@@ -11,13 +10,18 @@ import type { StoredManifest } from '../store/models.ts';
 import { modelName } from '../store/store.ts';
 import {
   accuracyTable,
+  adapterInPython,
+  adapterInVllm,
   besideDebate,
   card,
   licenceSection,
   provenance,
   settingsBlock,
   textTable,
+  wholeInPython,
+  wholeInVllm,
 } from './folder.ts';
+import type { Destination, HubPlace } from './licences.ts';
 import {
   type AgentModel,
   baseOf,
@@ -28,52 +32,55 @@ import {
 /**
  * The README.md of an exported LoRA adapter.
  *
- * @param folder where the adapter will be: absolute, as its code is to run from any folder
+ * @param to where the adapter will be
  */
 export function modelCard(
-  folder: string,
+  to: Destination,
   model: AgentModel | DistilledModel,
   manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
   const { config } = done;
   const { agent } = model;
-  const base = baseOf(done, model).model_name_or_path;
-  const name = basename(folder);
-  return card(frontMatter(name, base, model, done, { library_name: 'peft', tags: ['lora', 'trl', 'sft'] }), [
+  const base = baseIn(to, model, done);
+  const name = basename(to.path);
+  const facts = { library_name: 'peft', tags: ['lora', 'trl', 'sft'], relation: 'adapter' };
+  const { sampling } = agentOf(config, agent);
+  return card(frontMatter(name, to, model, done, facts), [
     title(model, done),
     `${provenance} A LoRA adapter of \`${base}\`: ${whichModel(model, done)}. ` +
       (isDistilled(model)
         ? answersAlone
         : "One adapter is one agent's part; the accuracies below are those of all agents together."),
-    ...(isOnTheHub(base)
+    ...(to.hub !== undefined || isOnTheHub(base)
       ? []
       : [
           `\`base_model\` is a folder of the machine that trained it. To publish this on the Hub, write the base model's id instead, here and in adapter_config.json.`,
         ]),
     ...training(model, manifest, done),
     ...evaluation(model, done),
-    `## Use\n\n${fenced(adapterInPython(modelLocation(base), folder, agentOf(config, agent).sampling), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), folder, manifest), 'sh')}`,
-    ...ending(manifest, done),
+    `## Use\n\n${fenced(adapterInPython(modelLocation(base), to, sampling), 'python')}\n\n${fenced(adapterInVllm(modelLocation(base), to, manifest), 'sh')}`,
+    ...ending(manifest, done, to),
   ]);
 }
 
 /**
  * The README.md of a whole model: one that an adapter was merged into, or one of which all weights were trained.
  *
- * @param folder where the model will be: absolute
+ * @param to where the model will be
  */
 export function wholeModelCard(
-  folder: string,
+  to: Destination,
   model: AgentModel | DistilledModel,
   manifest: StoredManifest,
   done: FinishedIteration,
 ): string {
   const { experiment } = done;
   const { agent, role } = model;
-  const base = baseOf(done, model).model_name_or_path;
+  const base = baseIn(to, model, done);
   const name = `${experiment}-${modelName(agent, role)}`;
-  return card(frontMatter(name, base, model, done, { library_name: 'transformers', tags: ['trl', 'sft'] }), [
+  const facts = { library_name: 'transformers', tags: ['trl', 'sft'], relation: 'finetune' };
+  return card(frontMatter(name, to, model, done, facts), [
     title(model, done),
     `${provenance} ${whatItIs(base, model, manifest, done)}. ` +
       (isDistilled(model)
@@ -81,8 +88,8 @@ export function wholeModelCard(
         : `It is one agent's part; the accuracies below are those of all agents together: \`colloquy serve --experiment ${experiment}\` lets them all debate.`),
     ...training(model, manifest, done),
     ...evaluation(model, done),
-    `## Use\n\n${fenced(wholeInPython(folder, agentOf(done.config, agent).sampling), 'python')}\n\n${fenced(`vllm serve ${shellQuoted(folder)} --served-model-name ${name}`, 'sh')}`,
-    ...ending(manifest, done),
+    `## Use\n\n${fenced(wholeInPython(to, agentOf(done.config, agent).sampling), 'python')}\n\n${fenced(wholeInVllm(to, name), 'sh')}`,
+    ...ending(manifest, done, to),
   ]);
 }
 
@@ -95,8 +102,9 @@ export function hostedModelCard(
   done: FinishedIteration,
 ): string {
   const base = baseOf(done, model).model_name_or_path;
-  const facts = frontMatter(basename(folder), base, model, done, { library_name: 'openai', tags: ['sft'] });
-  return card(facts, [
+  const to = { path: folder };
+  const facts = { library_name: 'openai', tags: ['sft'], relation: 'finetune' };
+  return card(frontMatter(basename(folder), to, model, done, facts), [
     title(model, done),
     `${provenance} This is ${whichModel(model, done)}. The server ${url} fine-tuned ` +
       `\`${base}\` (job ${job}) and has the model under the name \`${name}\`. There are no weights to export: whoever may use that account can ask the model there.`,
@@ -108,7 +116,7 @@ export function hostedModelCard(
       )}`,
       'sh',
     )}`,
-    ...ending(manifest, done),
+    ...ending(manifest, done, to),
   ]);
 }
 
@@ -141,21 +149,42 @@ function isOnTheHub(base: string): boolean {
   return modelLocation(base) === base && /^[\w.-]+\/[\w.-]+$/.test(base);
 }
 
+/** The base model as the card names it: on the hub, nobody else has a folder of this machine. */
+export function baseIn(
+  { hub }: Destination,
+  model: Pick<AgentModel, 'agent'>,
+  done: FinishedIteration,
+): string {
+  const base = baseOf(done, model).model_name_or_path;
+  return hub === undefined ? base : (hub.baseModels.get(base) ?? basename(base));
+}
+
 function frontMatter(
   name: string,
-  base: string,
+  to: Destination,
   model: AgentModel | DistilledModel,
   done: FinishedIteration,
-  { library_name, tags }: { readonly library_name: string; readonly tags: readonly string[] },
+  facts: { readonly library_name: string; readonly tags: readonly string[]; readonly relation: string },
 ): object {
+  const { library_name, tags, relation } = facts;
   const last = done.evaluations.at(-1);
   return {
-    base_model: base,
+    ...(to.hub === undefined
+      ? { base_model: baseIn(to, model, done) }
+      : baseOnHub(to.hub, [baseOf(done, model).model_name_or_path], relation)),
+    ...to.hub?.frontMatter,
     library_name,
     pipeline_tag: 'text-generation',
     tags: [...tags, 'colloquy', 'multiagent-finetuning'],
     ...(last === undefined ? {} : { 'model-index': [modelIndex(name, model, last, done)] }),
   };
+}
+
+/** Where the hub links a model to: the base models that it has. */
+export function baseOnHub({ baseModels }: HubPlace, names: readonly string[], relation: string): object {
+  const ids = [...new Set(names.flatMap((name) => baseModels.get(name) ?? []))];
+  if (ids.length === 0) return {};
+  return { base_model: ids.length === 1 ? ids[0] : ids, base_model_relation: relation };
 }
 
 function title(model: AgentModel | DistilledModel, { experiment, iteration }: FinishedIteration): string {
@@ -206,11 +235,11 @@ function evaluation(
   ];
 }
 
-function ending(manifest: StoredManifest, { config }: FinishedIteration): string[] {
+function ending(manifest: StoredManifest, { config }: FinishedIteration, { hub }: Destination): string[] {
   return [
     `It was trained on dialogues in the words of Colloquy's prompts \`${config.prompts}\`; other words may get other answers.`,
     textTable(['made with', 'version'], Object.entries(manifest.versions)),
-    licenceSection,
+    hub?.licence ?? licenceSection,
   ];
 }
 
@@ -222,7 +251,7 @@ function madeInWords(madeIn: number | null, iteration: number): string {
 }
 
 /** The figures in the form of https://huggingface.co/docs/hub/model-cards, as shares. */
-function modelIndex(
+export function modelIndex(
   name: string,
   model: AgentModel | DistilledModel,
   evaluation: Evaluation,
@@ -245,46 +274,4 @@ function modelIndex(
       },
     ],
   };
-}
-
-/** A question in the words of the training: the code is to answer something, and not only to load. */
-function inChat({ enable_thinking }: SamplingSettings): string[] {
-  // The same variables as in its training.
-  const variables =
-    enable_thinking === undefined ? '' : `, enable_thinking=${enable_thinking ? 'True' : 'False'}`;
-  return [
-    'messages = [{"role": "user", "content": "3+4*5-6"}]',
-    `tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True${variables})`,
-    'answer = model.generate(**tokens, max_new_tokens=256)',
-    'print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))',
-  ];
-}
-
-function adapterInPython(base: string, folder: string, sampling: SamplingSettings): string {
-  return [
-    'from peft import PeftModel',
-    'from transformers import AutoModelForCausalLM, AutoTokenizer',
-    '',
-    `base = ${JSON.stringify(base)}`,
-    `adapter = ${JSON.stringify(folder)}  # where this export was written`,
-    'tokenizer = AutoTokenizer.from_pretrained(base)',
-    'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)',
-    ...inChat(sampling),
-  ].join('\n');
-}
-
-function wholeInPython(folder: string, sampling: SamplingSettings): string {
-  return [
-    'from transformers import AutoModelForCausalLM, AutoTokenizer',
-    '',
-    `folder = ${JSON.stringify(folder)}  # where this export was written`,
-    'tokenizer = AutoTokenizer.from_pretrained(folder)',
-    'model = AutoModelForCausalLM.from_pretrained(folder)',
-    ...inChat(sampling),
-  ].join('\n');
-}
-
-function adapterInVllm(base: string, folder: string, { settings }: StoredManifest): string {
-  const atMost = roundedRank(Number(settings['lora_r']));
-  return `vllm serve ${shellQuoted(base)} --enable-lora --max-lora-rank ${atMost} --lora-modules ${shellQuoted(`${basename(folder)}=${folder}`)}`;
 }

@@ -1,13 +1,15 @@
-/** Which bytes decide what a base model answers? Its weights, its tokenizer, its chat template and its configuration. */
+/** Which bytes decide what a base model answers? Its weights, its tokenizer, its chat template and its configuration. And which licence does it have? */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { fileBlobs } from './blobs-file.ts';
 import { ArtifactMissing } from './errors.ts';
 import { isMissing, readError } from './files/atomic.ts';
 import { sealedBytesOf } from './files/sealed.ts';
+import { ask, type Hub } from './hub-access.ts';
 import { type BaseModel, baseModelSchema } from './models.ts';
 
 /** Hashes by the name of the file. */
@@ -152,4 +154,71 @@ export function recordedModel(
   { endpoint, name }: Pick<BaseModel, 'endpoint' | 'name'>,
 ): BegunWith['models'][number] | undefined {
   return record?.models.find(({ base }) => base.endpoint === endpoint && base.name === name);
+}
+
+/** The licence of a base model, as its card states it. */
+export type BaseLicence = {
+  /** For messages: its id on the hub, or its folder's name. */
+  readonly base: string;
+  /** In the words of https://huggingface.co/docs/hub/repositories-licenses; null when none is stated. */
+  readonly id: string | null;
+  /** Of a licence that the hub has no word for (`license: other`). */
+  readonly name: string | null;
+  readonly link: string | null;
+  /** Its licence and notice: files of the model's own folder. */
+  readonly files: readonly { readonly name: string; readonly content: Buffer }[];
+};
+
+/** @throws HubNotReachable, HubRefused when this account may not see the model */
+export async function licenceOnHub(hub: Hub, base: string): Promise<BaseLicence> {
+  const { library, asked } = hub;
+  return ask(hub, `to read the licence of ${base}`, async () => {
+    const found = await library.modelInfo({
+      name: base,
+      additionalFields: ['cardData', 'sha'] as ['cardData', 'sha'],
+      ...asked,
+    });
+    const of = { repo: { type: 'model', name: base } as const, revision: found.sha, ...asked };
+    const files: BaseLicence['files'][number][] = [];
+    for await (const { type, path } of library.listFiles(of)) {
+      if (type !== 'file' || !licenceFile.test(path)) continue;
+      // Of a gated model that this account may not read: whether a copy is needed is found out later.
+      const blob = await library
+        .downloadFile({ ...of, path: encodeURIComponent(path), xet: false })
+        .catch((error: unknown) => {
+          if (hub.refusal(error)?.status === 403 || hub.refusal(error)?.status === 401) return null;
+          throw error;
+        });
+      if (blob !== null) files.push({ name: path, content: Buffer.from(await blob.arrayBuffer()) });
+    }
+    return { ...statedLicence(base, found.cardData), files };
+  });
+}
+
+export async function licenceInFolder(folder: string): Promise<BaseLicence> {
+  const blobs = fileBlobs(folder);
+  const files: BaseLicence['files'][number][] = [];
+  for (const name of (await blobs.list('')).filter((each) => licenceFile.test(each))) {
+    const content = await blobs.get(name);
+    if (content !== null) files.push({ name, content });
+  }
+  const text = /^---\r?\n([^]*?)\r?\n---/.exec((await blobs.get('README.md'))?.toString('utf8') ?? '')?.[1];
+  return { ...statedLicence(basename(folder), text === undefined ? null : parse(text)), files };
+}
+
+/** The files of a model's own folder that state its licence. */
+const licenceFile = /^(?:licen[cs]e|notice|use[_-]?policy|terms)[^/]*$/i;
+
+/** The licence in the front matter of a model's card. */
+function statedLicence(base: string, card: unknown): Omit<BaseLicence, 'files'> {
+  const entries = new Map<string, unknown>(
+    typeof card === 'object' && card !== null ? Object.entries(card) : [],
+  );
+  const text = (key: string): string | null => {
+    const value = entries.get(key);
+    const one: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
+    return typeof one === 'string' && one !== '' && one !== 'unknown' ? one : null;
+  };
+  const id = text('license')?.toLowerCase() ?? null;
+  return { base, id, name: text('license_name'), link: text('license_link') };
 }

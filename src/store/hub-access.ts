@@ -1,6 +1,9 @@
 /** Where is the Hugging Face hub, who asks it, and what does it mean when it refuses? As Hugging Face's own tools have it. */
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ColloquyError, exitCodes } from '../errors.ts';
+import { terminalSafe } from '../text/safe-text.ts';
 import { fileBlobs } from './blobs-file.ts';
 
 /** The hub's address, or that of a mirror (HF_ENDPOINT), without a slash at its end. */
@@ -55,14 +58,17 @@ export type HubRefusal = {
 };
 
 /** A fetch that remembers how the hub named its last refusal: the library's errors do not have it. */
-export function watchedFetch(signal?: AbortSignal): {
+export function watchedFetch(
+  signal?: AbortSignal,
+  via: typeof fetch = fetch,
+): {
   readonly fetch: typeof fetch;
   readonly refusal: (error: unknown) => HubRefusal | null;
 } {
   let code: string | null = null;
   return {
     fetch: async (input, init) => {
-      const response = await fetch(input, signal === undefined ? init : { ...init, signal });
+      const response = await via(input, signal === undefined ? init : { ...init, signal });
       if (!response.ok) code = response.headers.get('X-Error-Code');
       return response;
     },
@@ -72,6 +78,50 @@ export function watchedFetch(signal?: AbortSignal): {
       return { status: error.statusCode, code, words: wordsOf(error) };
     },
   };
+}
+
+/**
+ * A fetch that asks again, a few times, when the network or the server fails for the moment. What a push sends may be sent twice: a file has its
+ * hash for a name, and a commit its parent.
+ *
+ * @param say tells a person of a wait that the hub asked for
+ */
+function patientFetch(say: (line: string) => void): typeof fetch {
+  return async (input, init) => {
+    for (const pause of pausesMs) {
+      const response = await fetch(input, init).catch((error: unknown) => {
+        if (init?.signal?.aborted || isWrongAddress(error)) throw error;
+        return null;
+      });
+      if (response !== null && !passing.has(response.status)) return response;
+      const asked = response === null ? null : askedPauseMs(response.headers);
+      // Whoever is asked to wait for longer than this comes again another time.
+      if (response !== null && asked !== null && asked > longestPauseMs) return response;
+      await response?.body?.cancel();
+      if (asked !== null && asked > 2000) say(`The hub asks to wait ${Math.ceil(asked / 1000)} s.`);
+      await sleep(asked ?? pause, undefined, { signal: init?.signal ?? undefined });
+    }
+    return fetch(input, init);
+  };
+}
+
+const pausesMs = [500, 1000, 2000, 4000];
+const longestPauseMs = 300_000;
+const passing: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+
+/** Nobody listens there: waiting changes nothing. */
+function isWrongAddress(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return code === 'ECONNREFUSED' || code === 'ENOTFOUND';
+}
+
+/** As `Retry-After` says in seconds, or the hub's own `RateLimit: "api";r=0;t=55`. */
+function askedPauseMs(headers: Headers): number | null {
+  const seconds =
+    /^\d+$/.exec(headers.get('Retry-After') ?? '')?.[0] ??
+    /;\s*t=(\d+)/.exec(headers.get('RateLimit') ?? '')?.[1];
+  return seconds === undefined ? null : Number(seconds) * 1000;
 }
 
 /** The hub's own words: the library adds the address and the number of the request to them. */
@@ -86,4 +136,115 @@ const longestWords = 500;
 export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
+}
+
+type Library = typeof import('@huggingface/hub');
+
+/** The hub, and who asks it. */
+export type Hub = {
+  readonly library: Library;
+  readonly asked: { readonly hubUrl: string; readonly fetch: typeof fetch; readonly accessToken?: string };
+  readonly refusal: (error: unknown) => HubRefusal | null;
+  /** Where the token was found; null without one. */
+  readonly from: string | null;
+  /** Whose token it is. */
+  readonly user: string | null;
+};
+
+/**
+ * Opens the hub for reading, and with a token for writing.
+ *
+ * @param writing whether a token is needed
+ * @param say tells a person of a wait that the hub asked for
+ * @throws HubTokenMissing, HubNotReachable, HubRefused
+ */
+export async function openHub(writing: boolean, say: (line: string) => void): Promise<Hub> {
+  const url = hubUrl();
+  if (isOffline()) throw new HubNotReachable(url, 'HF_HUB_OFFLINE is set');
+  const found = await hubToken();
+  if (found === null && writing)
+    throw new HubTokenMissing('Pushing needs a token of the hub, and there is none.', url);
+  if (found !== null && !found.token.startsWith('hf_'))
+    throw new HubTokenMissing(`${found.from} holds no token of the hub: those begin with hf_.`, url);
+  const library = await import('@huggingface/hub');
+  const { fetch, refusal } = watchedFetch(undefined, patientFetch(say));
+  const from = found?.from ?? null;
+  if (found === null) return { library, asked: { hubUrl: url, fetch }, refusal, from, user: null };
+  const hub = { library, asked: { hubUrl: url, fetch, accessToken: found.token }, refusal, from };
+  const { name, auth } = await ask({ ...hub, user: null }, `the token of ${from}`, () =>
+    library.whoAmI(hub.asked),
+  );
+  if (writing && auth.accessToken?.role === 'read')
+    throw new HubTokenMissing(`The token of ${from} (of ${name}) may only read.`, url);
+  return { ...hub, user: name };
+}
+
+/** @param what is done, for messages. @throws HubNotReachable, HubRefused */
+export async function ask<Result>(hub: Hub, what: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asHubError(hub, what, error);
+  }
+}
+
+/** What went wrong at the hub, as an error for a person. */
+export function asHubError({ refusal, from, asked }: Hub, what: string, error: unknown): Error {
+  if (error instanceof ColloquyError) return error;
+  const refused = refusal(error);
+  if (refused === null) return new HubNotReachable(asked.hubUrl, causeOf(error));
+  const { status, words } = refused;
+  if (passing.has(status) || status > 500)
+    return new HubNotReachable(asked.hubUrl, `${what} failed with ${status} (${terminalSafe(words)})`);
+  return new HubRefused(refused, what, remedyOf(refused, from));
+}
+
+function remedyOf({ status, words }: HubRefusal, from: string | null): string {
+  const token = from === null ? 'Set HF_TOKEN' : `Put a token in ${from}`;
+  if ([402, 413, 507].includes(status) || /storage|quota|payment/i.test(words))
+    return 'Make room or get more of it there (settings, billing), or push less: adapters in place of a merged model.';
+  if (status === 401) return `${token} that is valid and may write.`;
+  if (status === 403)
+    return `${token} that may write there, or name a repository of your own: --repo OWNER/NAME.`;
+  return 'Correct what it names.';
+}
+
+/** There is no token with which to write to the hub. */
+export class HubTokenMissing extends ColloquyError {
+  override name = 'HubTokenMissing' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.badUsage;
+
+  /** @param what is wrong, in a sentence */
+  constructor(what: string, url: string) {
+    super(
+      `${what} Make one that may write (${url}/settings/tokens), and set HF_TOKEN to it or run: hf auth login`,
+    );
+  }
+}
+
+/** The hub did not answer, or answered that it cannot now. */
+export class HubNotReachable extends ColloquyError {
+  override name = 'HubNotReachable' as const;
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(url: string, why: string) {
+    super(
+      `The hub at ${url} could not be used: ${why}. Give the command again: large files that have arrived there are not sent again.`,
+    );
+  }
+}
+
+/** The hub refuses: the token, its rights, a quota, or what was sent. */
+export class HubRefused extends ColloquyError {
+  override name = 'HubRefused' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+  readonly status: number;
+
+  constructor({ status, words }: HubRefusal, doing: string, remedy: string) {
+    super(`The hub refused ${doing} (${status}: ${terminalSafe(words)}). ${remedy}`);
+    this.status = status;
+  }
 }
