@@ -11,6 +11,7 @@ import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
 import { presets, validate } from './commands/validate.ts';
 import { prune } from './commands/prune.ts';
+import { pushCommand } from './commands/push.ts';
 import { quickstart } from './commands/quickstart.ts';
 import { report, track } from './commands/report.ts';
 import { run } from './commands/run.ts';
@@ -61,6 +62,7 @@ for (const each of [
   ask,
   serve,
   exportCommand,
+  pushCommand,
   schedule,
   prune,
   validate,

@@ -70,7 +70,12 @@ async function moveIfThere(path: string, to: string): Promise<void> {
 
 /** Marks a folder as an export, with the hashes that show whether a file was changed since. */
 export const exportManifest = 'colloquy-export.json';
-const manifestSchema = z.object({ formatVersion: z.literal(1), files: z.record(z.string(), z.string()) });
+const manifestSchema = z.object({
+  formatVersion: z.literal(1),
+  experiment: z.string().optional(),
+  files: z.record(z.string(), z.string()),
+});
+type ExportManifest = Readonly<z.infer<typeof manifestSchema>>;
 
 /** Writes colloquy-export.json, as the last file, with the SHA-256 of every other file in the folder. */
 async function writeExportManifest(folder: string, facts: object): Promise<void> {
@@ -105,7 +110,7 @@ async function whyNotReplaced(path: string): Promise<string | null> {
     return first === undefined ? null : `holds ${first}, which no export has written`;
   }
   const found = await pathsBelow(path);
-  const { files } = exportedFiles(manifest);
+  const { files } = readExportManifest(manifest);
   const added = found.find((each) => files[each] === undefined);
   if (added !== undefined) return `holds ${added}, which no export has written`;
   for (const each of found)
@@ -114,12 +119,12 @@ async function whyNotReplaced(path: string): Promise<string | null> {
   return null;
 }
 
-/** The hashes of an export's files. An unreadable manifest names no file, so every file in the folder then counts as added. */
-export function exportedFiles(bytes: Buffer): { readonly files: Readonly<Record<string, string>> } {
+/** What a colloquy-export.json says. An unreadable one names no file, so every file in the folder then counts as added. */
+export function readExportManifest(bytes: Buffer): ExportManifest {
   try {
     return manifestSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch {
-    return { files: {} };
+    return { formatVersion: 1, files: {} };
   }
 }
 

@@ -1,16 +1,16 @@
 /**
- * An export goes to a repository of the Hugging Face hub as one commit, on the commit that was read before it: pushing twice is pushing once,
- * and nobody's commit in between is lost. Large files go by Xet or LFS, where what has arrived is not sent again.
+ * An export goes to a repository of the Hugging Face hub as one commit, on top of the commit that was read before it: pushing twice is pushing
+ * once, and nobody's commit in between is lost. What the export does not own stays. Large files go by Xet or LFS, where what has arrived is not
+ * sent again.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fileBlobs } from '../store/blobs-file.ts';
-import { placeIn } from '../store/blobs.ts';
-import { sealedBytesOf } from '../store/files/sealed.ts';
 import { ask, asHubError, type Hub, HubNotReachable, withoutXet } from '../store/hub-access.ts';
+import { terminalSafe } from '../text/safe-text.ts';
 import { PushNotPossible } from './errors.ts';
-import { exportedFiles, exportManifest } from './folder.ts';
+import { exportManifest, readExportManifest } from './folder.ts';
 
 /** What is pushed where. */
 export type Push = {
@@ -20,111 +20,126 @@ export type Push = {
   /** Of the commit. */
   readonly title: string;
   readonly description: string;
-  /** Of a repository that is made. */
-  readonly visibility: 'private' | 'public';
-  /** Whether files that somebody else has changed there are replaced. */
+  /** Whether others must not see it. */
+  readonly isPrivate: boolean;
+  /** Whether files are replaced that somebody else, or another experiment, has written there. */
   readonly replace: boolean;
 };
 
-/** What a push changes there: paths with sizes in bytes. */
+/** What a push changes there. */
 export type Changes = {
-  /** The commit that it comes after; null when there is no such repository yet. */
-  readonly head: string | null;
+  /** The repository as it is; null when there is none yet. */
+  readonly there: { readonly head: string; readonly isPrivate: boolean } | null;
   readonly added: readonly PushedFile[];
   readonly replaced: readonly PushedFile[];
+  /** Paths of files of the last push that this one has not. */
   readonly removed: readonly string[];
   /** How many files are there already. */
   readonly same: number;
 };
+/** A file, with its size in bytes. */
 export type PushedFile = { readonly path: string; readonly size: number };
 
-/** What a push would change. @throws HubNotReachable, HubRefused, PushNotPossible when the repository is another's or of another type */
+/** Whether there is nothing to send. */
+export function isNothing({ added, replaced, removed }: Changes): boolean {
+  return added.length + replaced.length + removed.length === 0;
+}
+
+/** What a push would change. @throws HubNotReachable, HubRefused, PushNotPossible when it would harm what others have there */
 export async function changesOf(hub: Hub, push: Push): Promise<Changes> {
-  const { folder, replace } = push;
-  const there = await remoteFiles(hub, push);
-  const here = fileBlobs(folder);
-  const seals = new Map<string, { readonly sha256: string; readonly bytes: number }>();
-  for (const path of await here.list('')) {
-    const sealed = await sealedBytesOf(placeIn(here, path));
-    if (sealed !== null) seals.set(path, sealed);
-  }
-  const files = [...seals].map(([path, { bytes }]) => ({ path, size: bytes }));
-  if (there === null) return { head: null, added: files, replaced: [], removed: [], same: 0 };
+  const { folder, repo } = push;
+  const files = await localFiles(folder);
+  const there = await remoteOf(hub, push);
+  if (there === null) return { there, added: files, replaced: [], removed: [], same: 0 };
+  if (push.isPrivate && !there.isPrivate)
+    throw new PushNotPossible(
+      `${repo.name} is there already and public: --private makes new repositories alone. Make it private in its settings on the hub, or leave --private out.`,
+    );
   const added = files.filter(({ path }) => !there.files.has(path));
   const replaced: PushedFile[] = [];
   for (const file of files) {
     const remote = there.files.get(file.path);
-    if (remote !== undefined && !(await isSame(remote, folder, file, seals.get(file.path)?.sha256)))
-      replaced.push(file);
+    if (remote !== undefined && !(await isSame(remote, folder, file))) replaced.push(file);
   }
-  const removed = Object.keys(there.pushed).filter((path) => !seals.has(path) && there.files.has(path));
-  if (!replace) await requireOurs(hub, push, there, [...replaced.map(({ path }) => path), ...removed]);
-  return { head: there.head, added, replaced, removed, same: files.length - added.length - replaced.length };
+  const here = new Set(files.map(({ path }) => path));
+  const removed = Object.keys(there.pushed.files).filter((path) => !here.has(path) && there.files.has(path));
+  if (!push.replace) {
+    await requireSameExperiment(push, there);
+    await requireOurs(hub, push, there, [...replaced.map(({ path }) => path), ...removed]);
+  }
+  const same = files.length - added.length - replaced.length;
+  return { there: { head: there.head, isPrivate: there.isPrivate }, added, replaced, removed, same };
+}
+
+type LocalFile = PushedFile & { readonly sha256: string | undefined };
+
+async function localFiles(folder: string): Promise<LocalFile[]> {
+  const blobs = fileBlobs(folder);
+  const { files } = await localManifest(folder);
+  const all = [...Object.entries(files), [exportManifest, undefined] as const];
+  return Promise.all(
+    all.map(async ([path, sha256]) => ({ path, sha256, size: (await blobs.size(path)) ?? 0 })),
+  );
+}
+
+async function localManifest(folder: string): Promise<ReturnType<typeof readExportManifest>> {
+  return readExportManifest((await fileBlobs(folder).get(exportManifest)) ?? Buffer.from(''));
 }
 
 type RemoteFile = {
+  /** Git's own hash of the file; of a large file, of the pointer to it. */
   readonly oid: string | undefined;
+  /** Of a large file. */
   readonly sha256: string | undefined;
   readonly size: number;
 };
-type Remote = {
-  readonly head: string;
+type Remote = NonNullable<Changes['there']> & {
   readonly files: ReadonlyMap<string, RemoteFile>;
-  /** The hashes of the files that the last push left, by path. */
-  readonly pushed: Readonly<Record<string, string>>;
+  /** What the last push says of itself. */
+  readonly pushed: ReturnType<typeof readExportManifest>;
 };
 
-async function remoteFiles(hub: Hub, push: Push): Promise<Remote | null> {
-  const { library, asked } = hub;
-  const { repo } = push;
-  const head = await headOf(hub, push);
+/** Null when there is no such repository. */
+async function remoteOf(hub: Hub, { repo }: Push): Promise<Remote | null> {
+  const head = await headOf(hub, repo);
   if (head === null) return null;
   const files = new Map<string, RemoteFile>();
   await ask(hub, `to list ${repo.name}`, async () => {
-    for await (const { type, path, oid, lfs, size } of library.listFiles({
-      repo,
-      revision: head,
-      recursive: true,
-      ...asked,
-    }))
+    const of = { repo, revision: head.head, recursive: true, ...hub.asked };
+    for await (const { type, path, oid, lfs, size } of hub.library.listFiles(of))
       if (type === 'file') files.set(path, { oid, sha256: lfs?.oid, size });
   });
-  const manifest = files.has(exportManifest) ? await remoteBytes(hub, push, head, exportManifest) : null;
-  return { head, files, pushed: manifest === null ? {} : exportedFiles(manifest).files };
+  const manifest = files.has(exportManifest)
+    ? await remoteBytes(hub, repo, head.head, exportManifest)
+    : Buffer.from('');
+  return { ...head, files, pushed: readExportManifest(manifest) };
 }
 
-/** The newest commit; null when there is no such repository. */
-async function headOf({ library, asked, refusal, ...rest }: Hub, { repo }: Push): Promise<string | null> {
-  const hub = { library, asked, refusal, ...rest };
-  const of = { name: repo.name, additionalFields: ['sha'] as ['sha'], ...asked };
+/** The newest commit; null when there is no such repository. @throws PushNotPossible when it has another name now */
+async function headOf(hub: Hub, { type, name }: Push['repo']): Promise<Changes['there']> {
+  const { library, asked, refusal } = hub;
+  const of = { name, additionalFields: ['sha'] as ['sha'], ...asked };
   try {
-    return (await (repo.type === 'model' ? library.modelInfo(of) : library.datasetInfo(of))).sha;
+    const found = await (type === 'model' ? library.modelInfo(of) : library.datasetInfo(of));
+    if (found.name !== name)
+      throw new PushNotPossible(
+        `The hub calls ${name} ${terminalSafe(found.name)} now. Push there: --repo ${terminalSafe(found.name)}.`,
+      );
+    return { head: found.sha, isPrivate: found.private };
   } catch (error) {
     const status = refusal(error)?.status;
     // Without a token, the hub does not say whether there is one.
-    const isUnknown = status === 404 || (status === 401 && asked.accessToken === undefined);
-    if (!isUnknown) throw asHubError(hub, `to read ${repo.name}`, error);
+    if (status === 404 || (status === 401 && asked.accessToken === undefined)) return null;
+    throw asHubError(hub, `to read ${name}`, error);
   }
-  for (const type of (['model', 'dataset', 'space'] as const).filter((each) => each !== repo.type)) {
-    const found = await ask(hub, `to read ${repo.name}`, () =>
-      library.repoExists({ repo: { type, name: repo.name }, ...asked }),
-    );
-    if (found)
-      throw new PushNotPossible(
-        `${repo.name} is a ${type} on the hub, and this would be a ${repo.type} of the same name. Name another repository.`,
-      );
-  }
-  return null;
 }
 
-async function remoteBytes(
-  { library, asked, ...hub }: Hub,
-  { repo }: Push,
-  revision: string,
-  path: string,
-): Promise<Buffer> {
-  return ask({ library, asked, ...hub }, `to read ${path} of ${repo.name}`, async () => {
-    const blob = await library.downloadFile({ repo, revision, path, ...asked, xet: false });
+async function remoteBytes(hub: Hub, repo: Push['repo'], revision: string, path: string): Promise<Buffer> {
+  return ask(hub, `to read ${path} of ${repo.name}`, async () => {
+    // The library puts the path into an address as it is.
+    const escaped = path.split('/').map(encodeURIComponent).join('/');
+    const of = { repo, revision, path: escaped, ...hub.asked, xet: false };
+    const blob = await hub.library.downloadFile(of);
     return Buffer.from((await blob?.arrayBuffer()) ?? new ArrayBuffer(0));
   });
 }
@@ -133,34 +148,46 @@ async function remoteBytes(
 async function isSame(
   remote: RemoteFile,
   folder: string,
-  { path, size }: PushedFile,
-  sha256: string | undefined,
+  { path, size, sha256 }: LocalFile,
 ): Promise<boolean> {
   if (remote.size !== size) return false;
-  if (remote.sha256 !== undefined) return remote.sha256 === sha256;
+  if (remote.sha256 !== undefined && sha256 !== undefined) return remote.sha256 === sha256;
   const hash = createHash('sha1').update(`blob ${size}\0`);
   for await (const piece of fileBlobs(folder).stream(path)) hash.update(piece);
   return remote.oid === hash.digest('hex');
 }
 
+/** The agents of one experiment do not silently take the place of those of another. @throws PushNotPossible */
+async function requireSameExperiment({ repo, folder }: Push, { pushed }: Remote): Promise<void> {
+  const { experiment } = await localManifest(folder);
+  if (pushed.experiment === undefined || pushed.experiment === experiment) return;
+  throw new PushNotPossible(
+    `${repo.name} has an export of the experiment ${terminalSafe(pushed.experiment)}. --replace puts this one in its place; otherwise name another repository.`,
+  );
+}
+
 /** A file that somebody else has written or changed there is not overwritten. @throws PushNotPossible */
-async function requireOurs(hub: Hub, push: Push, there: Remote, paths: readonly string[]): Promise<void> {
+async function requireOurs(
+  hub: Hub,
+  { repo }: Push,
+  { head, files, pushed }: Remote,
+  paths: readonly string[],
+): Promise<void> {
   for (const path of paths) {
-    const remote = there.files.get(path);
+    const remote = files.get(path);
     if (remote === undefined || path === exportManifest) continue;
-    const left = there.pushed[path];
-    const sha256 =
-      remote.sha256 ??
-      (left === undefined
-        ? null
-        : createHash('sha256')
-            .update(await remoteBytes(hub, push, there.head, path))
-            .digest('hex'));
-    if (left === undefined || sha256 !== left)
-      throw new PushNotPossible(
-        `${path} of ${push.repo.name} was ${left === undefined ? 'written by somebody else' : 'changed there since the last push'}. --replace takes the one of the export; otherwise name another repository.`,
-      );
+    const left = pushed.files[path];
+    const found = async () => remote.sha256 ?? sha256Of(await remoteBytes(hub, repo, head, path));
+    if (left !== undefined && (await found()) === left) continue;
+    const by = left === undefined ? 'written by somebody else' : 'changed there since the last push';
+    throw new PushNotPossible(
+      `${terminalSafe(path)} of ${repo.name} was ${by}. --replace takes the one of the export; otherwise name another repository.`,
+    );
   }
+}
+
+function sha256Of(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** What came of a push. `commit` is null when all of it was there already. */
@@ -169,60 +196,87 @@ export type Pushed = { readonly changes: Changes; readonly commit: string | null
 /**
  * Pushes an export. After another's commit, what is there is read again; when the answer to a commit is lost, it is read whether it arrived.
  *
+ * @param sent is told of each large file that has arrived
  * @throws HubNotReachable, HubRefused, PushNotPossible
  */
-export async function pushExport(hub: Hub, push: Push): Promise<Pushed> {
-  const { library, asked } = hub;
-  const { repo, folder, title, description, visibility } = push;
+export async function pushExport(hub: Hub, push: Push, sent: (path: string) => void): Promise<Pushed> {
   const first = await changesOf(hub, push);
-  if (first.head === null)
-    await library
-      .createRepo({ repo, visibility, ...asked, accessToken: asked.accessToken ?? '' })
-      .catch((error: unknown) => {
-        // Somebody else, or an attempt whose answer was lost, has just made it.
-        if (hub.refusal(error)?.status !== 409) throw asHubError(hub, `to make ${repo.name}`, error);
-      });
-  for (let attempt = 1; ; attempt += 1) {
-    const changes = attempt === 1 && first.head !== null ? first : await changesOf(hub, push);
-    const { head, added, replaced, removed } = changes;
-    if (added.length + replaced.length + removed.length === 0)
-      return { changes, commit: attempt === 1 ? null : head };
-    if (head === null) throw new HubNotReachable(asked.hubUrl, `${repo.name} was made and is not there yet`);
+  if (first.there === null) await makeRepo(hub, push);
+  let changes = first.there === null ? await changesOf(hub, push) : first;
+  for (let attempt = 1; !isNothing(changes); attempt += 1) {
     try {
-      const done = await library.commit({
-        repo,
-        title,
-        description,
-        operations: [
-          ...[...added, ...replaced].map(({ path }) => ({
-            operation: 'addOrUpdate' as const,
-            path,
-            content: pathToFileURL(join(folder, path)),
-          })),
-          ...removed.map((path) => ({ operation: 'delete' as const, path })),
-        ],
-        parentCommit: head,
-        branch: 'main',
-        useXet: !withoutXet(),
-        ...asked,
-      });
-      return { changes, commit: done?.commit.oid ?? head };
+      return { changes: { ...changes, there: first.there }, commit: await commit(hub, push, changes, sent) };
     } catch (error) {
       const status = hub.refusal(error)?.status;
-      const mayHaveArrived = status === undefined || status >= 500;
       const isBehind = status === 412 || status === 409;
-      if (isBehind && attempt === mostAttempts)
+      const mayHaveArrived = status === undefined || status >= 500;
+      const failure = asHubError(hub, `the commit to ${push.repo.name}`, error);
+      if (!isBehind && !mayHaveArrived) throw failure;
+      const before = changes;
+      changes = isBehind ? await changesOf(hub, push) : await changesOf(hub, push).catch(() => before);
+      if (isNothing(changes)) return { changes: before, commit: changes.there?.head ?? null };
+      if (!isBehind) throw failure;
+      if (attempt === mostAttempts)
         throw new PushNotPossible(
-          `Others commit to ${repo.name} all the time: ${mostAttempts} attempts came after theirs. Give the command again.`,
+          `Others commit to ${push.repo.name} all the time: ${mostAttempts} attempts came after theirs. Give the command again.`,
         );
-      if (isBehind) continue;
-      const failure = asHubError(hub, `the commit to ${repo.name}`, error);
-      if (!mayHaveArrived) throw failure;
-      const now = await changesOf(hub, push).catch(() => null);
-      if (now === null || now.added.length + now.replaced.length + now.removed.length > 0) throw failure;
-      return { changes, commit: now.head };
     }
+  }
+  return { changes, commit: null };
+}
+
+const mostAttempts = 5;
+
+async function makeRepo(hub: Hub, { repo, isPrivate }: Push): Promise<void> {
+  const { library, asked } = hub;
+  const visibility = isPrivate ? ('private' as const) : ('public' as const);
+  try {
+    await library.createRepo({ repo, visibility, ...asked, accessToken: asked.accessToken ?? '' });
+  } catch (error) {
+    // Somebody else, or an attempt whose answer was lost, has just made it.
+    if (hub.refusal(error)?.status !== 409) throw asHubError(hub, `to make ${repo.name}`, error);
+    if ((await headOf(hub, repo)) === null)
+      throw new PushNotPossible(
+        `The hub has a repository ${repo.name} already, which it does not show to the owner of this token. Name another one.`,
+      );
   }
 }
 
-const mostAttempts = 3;
+/** Returns the commit. @throws what the library throws */
+async function commit(hub: Hub, push: Push, changes: Changes, sent: (path: string) => void): Promise<string> {
+  const { repo, folder, title, description } = push;
+  const { there, added, replaced, removed } = changes;
+  if (there === null)
+    throw new HubNotReachable(hub.asked.hubUrl, `${repo.name} was made and is not there yet`);
+  const steps = hub.library.commitIter({
+    repo,
+    title,
+    description,
+    operations: [
+      ...[...added, ...replaced].map(({ path }) => ({
+        operation: 'addOrUpdate' as const,
+        path,
+        content: pathToFileURL(join(folder, path)),
+      })),
+      ...removed.map((path) => ({ operation: 'delete' as const, path })),
+    ],
+    parentCommit: there.head,
+    branch: 'main',
+    useXet: !withoutXet(),
+    ...hub.asked,
+  });
+  for (;;) {
+    const { done, value } = await steps.next();
+    if (done) return value?.commit.oid ?? there.head;
+    if (value.event === 'fileProgress' && value.state === 'uploading' && value.progress === 1)
+      sent(value.path);
+  }
+}
+
+/** Whether there is a repository of the other type with this name: the hub keeps the two apart, and a person may have meant that one. */
+export async function hasNamesake(hub: Hub, { repo }: Push): Promise<boolean> {
+  const type = repo.type === 'model' ? 'dataset' : 'model';
+  return ask(hub, `to look for a ${type} ${repo.name}`, () =>
+    hub.library.repoExists({ repo: { type, name: repo.name }, ...hub.asked }),
+  );
+}

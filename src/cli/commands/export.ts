@@ -10,6 +10,7 @@ import {
   lastAcceptedNight,
 } from '../../export/finished-iteration.ts';
 import { exportMerged, type WhichModel } from '../../export/merged-model.ts';
+import type { HubPlace } from '../../export/licences.ts';
 import { exportModels } from '../../export/models.ts';
 import { type DatasetFormat, datasetFormats } from '../../export/rows.ts';
 import { count } from '../../text/figures.ts';
@@ -60,7 +61,7 @@ export const exportCommand = command(
       throw new UsageError('The distilled model is no agent’s: leave --agent and --role out.', 'export');
     if (output === '') throw new UsageError('--output needs a folder.', 'export');
     const store = openStore();
-    const experiment = await experimentOf(store, named, series);
+    const experiment = await experimentOf('export', store, named, series);
     const done = await finishedIteration(store, experiment, iteration);
     const whose = distilled ? 'distilled' : `agent-${agent ?? 1}${role === undefined ? '' : `-${role}`}`;
     const name = what === 'merged' ? `merged-${whose}` : what;
@@ -74,10 +75,10 @@ export const exportCommand = command(
     else console.log([...written.lines, shortPath(folder)].join('\n'));
   });
 
-type What = DatasetFormat | 'models' | 'distilled' | 'merged';
+export type What = DatasetFormat | 'models' | 'distilled' | 'merged';
 
 /** @throws UsageError when two are asked for at once */
-function whatToExport(asked: {
+export function whatToExport(asked: {
   readonly format?: DatasetFormat | undefined;
   readonly models?: true | undefined;
   readonly merge?: true | undefined;
@@ -103,24 +104,26 @@ function whatToExport(asked: {
   );
 }
 
-/** @throws UsageError, NoNightAccepted */
-async function experimentOf(
+/** @param of the command. @throws UsageError, NoNightAccepted */
+export async function experimentOf(
+  of: 'export' | 'push',
   store: Store,
   name: string | undefined,
   series: string | undefined,
 ): Promise<string> {
   if (name !== undefined && series === undefined) return name;
   if (name === undefined && series !== undefined) return lastAcceptedNight(store, series);
-  throw new UsageError('Name an experiment, or a series with --series.', 'export');
+  throw new UsageError('Name an experiment, or a series with --series.', of);
 }
 
-function agentNumber(given: string): number {
+/** The parser of `--agent`. */
+export function agentNumber(given: string): number {
   if (/^[1-9]\d?$/.test(given)) return Number(given);
   throw new InvalidArgumentError('Agents are numbered from 1.');
 }
 
 /** The parser of `--format`. */
-function datasetFormat(given: string): DatasetFormat {
+export function datasetFormat(given: string): DatasetFormat {
   const format = datasetFormats.find((each) => each === given);
   if (format !== undefined) return format;
   throw new InvalidArgumentError(
@@ -146,14 +149,17 @@ async function write(
   return { facts: { model, gguf, whyNoGguf }, lines };
 }
 
-async function writeDatasets(
+/** @param hub where they are to be pushed */
+export async function writeDatasets(
   format: DatasetFormat,
   done: FinishedIteration,
   folder: string,
+  hub?: HubPlace,
 ): Promise<Written> {
   const tasks = createTasks();
   try {
-    const files = await exportDatasets(format, done, folder, tasks.open(done.config.task).answers);
+    const { answers } = tasks.open(done.config.task);
+    const files = await exportDatasets(format, done, folder, answers, hub);
     const lines = files.map(({ file, rows }) =>
       rows === 0 ? `${file}: no rows, left out` : `${file}: ${count(rows)} rows`,
     );
