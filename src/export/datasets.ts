@@ -33,26 +33,21 @@ export async function exportDatasets(
   const { experiment, iteration } = done;
   const written: WrittenFile[] = [];
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format };
-  await publishExport(
-    path,
-    facts,
-    async (folder) => {
-      const files = datasetFiles(format, done, answers);
-      for (const { name, objective, rows } of files) {
-        const file = `${name}.jsonl`;
-        written.push({ file, objective, rows: await writeLines(join(folder, file), rows()) });
-      }
-      if (written.every(({ rows }) => rows === 0))
-        throw new NothingTrained(
-          experiment,
-          `no dataset of iteration ${iteration} has rows in the form ${format}`,
-        );
-      const agent = files.find((_, index) => (written[index]?.rows ?? 0) > 0)?.agent ?? 1;
-      const readme = datasetCard(format, done, { written, agent }, { path, hub });
-      await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
-    },
-    hub,
-  );
+  await publishExport(path, facts, hub, async (folder) => {
+    const files = datasetFiles(format, done, answers);
+    for (const { name, objective, rows } of files) {
+      const file = `${name}.jsonl`;
+      written.push({ file, objective, rows: await writeLines(join(folder, file), rows()) });
+    }
+    if (written.every(({ rows }) => rows === 0))
+      throw new NothingTrained(
+        experiment,
+        `no dataset of iteration ${iteration} has rows in the form ${format}`,
+      );
+    const agent = files.find((_, index) => (written[index]?.rows ?? 0) > 0)?.agent ?? 1;
+    const readme = datasetCard(format, done, { written, agent }, { path, hub });
+    await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
+  });
   return written.map(({ file, rows }) => ({ file, rows }));
 }
 

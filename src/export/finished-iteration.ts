@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { distilledModel } from '../algorithm/agents.ts';
 import { type GuardCourse, guardCourse, type GuardFigures, lineageOf } from '../algorithm/guard.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
@@ -5,7 +7,9 @@ import { agentOf, type ModelSettings } from '../config/agents.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
 import { guardOf } from '../config/guard.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
-import { isThere } from '../store/blobs.ts';
+import { below, isThere, type Place } from '../store/blobs.ts';
+import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
 import { readDocument, requireDocument } from '../store/files/documents.ts';
 import { type DistilledRecord, distilledRecordSchema } from '../store/records/iteration.ts';
 import {
@@ -13,6 +17,7 @@ import {
   type IterationRecord,
   iterationRecordSchema,
 } from '../store/records/rows.ts';
+import { manifestOf, requireNotPruned, storedManifestSchema, type StoredManifest } from '../store/models.ts';
 import { nightPlanSchema, readLedger } from '../store/series.ts';
 import { begunIterations, type ExperimentFiles, experimentFiles, type Store } from '../store/store.ts';
 import {
@@ -204,6 +209,37 @@ export async function startingModels(files: ExperimentFiles): Promise<AgentModel
 /** The base model from which an agent's models were trained. */
 export function baseOf({ config }: FinishedIteration, { agent }: Pick<AgentModel, 'agent'>): ModelSettings {
   return agentOf(config, agent).model;
+}
+
+/**
+ * Copies the files of a finished fine-tune, each compared with the hash in its manifest. The manifest is returned and not copied: it
+ * belongs to the store.
+ *
+ * @throws ArtifactMissing, ArtifactDamaged, ModelPruned, DiskFull, StoreNotWritable
+ */
+export async function copyModel(store: Store, key: string, to: string): Promise<StoredManifest> {
+  await requireNotPruned(store, key);
+  const model = store.model(key);
+  const manifest = await readDocument(manifestOf(model), storedManifestSchema);
+  if (manifest === null) throw new ArtifactMissing(model.where);
+  for (const [name, { sha256 }] of Object.entries(manifest.files)) {
+    const from = below(model, name);
+    const hash = createHash('sha256');
+    await writeAtomically(join(to, name), hashed(from, hash));
+    const found = hash.digest('hex');
+    if (found !== sha256) throw new ArtifactDamaged(from.where, `sha256 ${sha256}`, found);
+  }
+  return manifest;
+}
+
+async function* hashed(
+  { blobs, name }: Place,
+  hash: ReturnType<typeof createHash>,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of blobs.stream(name)) {
+    hash.update(piece);
+    yield piece;
+  }
 }
 
 /**

@@ -24,14 +24,14 @@ import type { Destination, HubPlace } from './licences.ts';
  *
  * @param path absolute
  * @param facts what is exported, for its colloquy-export.json
- * @param hub where it is to be pushed
+ * @param hub where it is to be pushed; undefined when it stays here
  * @throws ExportFolderTaken before anything is written, OutputNotWritable, DiskFull, and what `write` throws
  */
 export async function publishExport(
   path: string,
   facts: object,
+  hub: HubPlace | undefined,
   write: (folder: string) => Promise<void>,
-  hub?: HubPlace,
 ): Promise<void> {
   await requireReplaceable(path);
   const before = temporaryPath(path);

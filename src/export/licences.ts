@@ -191,15 +191,15 @@ function licensingOfModels(bases: readonly BaseLicence[], { repo, licence, check
   const notices = new Set(bases.flatMap((base) => termsOf(base.id)?.notice ?? []));
   const notice = [...notices].filter((line) => !before.includes(line));
   if (notice.length > 0) files.set('NOTICE', Buffer.from(`${[...notice, before].join('\n\n').trimEnd()}\n`));
-  const ofBase = id === of?.id ? of : undefined;
+  const { name = null, link = null } = id === of?.id && of !== undefined ? of : {};
   return {
     frontMatter: {
       ...(id === null ? {} : { license: id }),
-      ...(ofBase?.name == null ? {} : { license_name: ofBase.name }),
-      ...(ofBase?.link == null ? {} : { license_link: ofBase.link }),
+      ...(name === null ? {} : { license_name: name }),
+      ...(link === null ? {} : { license_link: link }),
     },
     section: ['## Licence', '', ...bases.flatMap((base) => inWords(base, id))].join('\n'),
-    files: [...files].map(([name, content]) => ({ name, content })),
+    files: [...files].map(([file, content]) => ({ name: file, content })),
     told: [...told, id === null ? 'The card states no licence.' : `Licence in the card: ${id}.`],
   };
 }

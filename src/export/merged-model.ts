@@ -19,14 +19,14 @@ import {
   agentModelsAfter,
   type AgentModel,
   baseOf,
+  copyModel,
   type DistilledModel,
   distilledModelOf,
   type FinishedIteration,
 } from './finished-iteration.ts';
 import { publishExport } from './folder.ts';
 import type { HubPlace } from './licences.ts';
-import { wholeModelCard } from './model-card.ts';
-import { copyModel, writeResults } from './models.ts';
+import { resultsOf, wholeModelCard } from './model-card.ts';
 
 /** Which of the agents' models. */
 export type WhichModel = {
@@ -75,18 +75,13 @@ export async function exportMerged(
   const name = modelName(which.agent, model.role);
   const facts = { colloquy: colloquyVersion(), experiment, iteration, format: 'merged', model: name };
   let whyNoGguf: string | null = null;
-  await publishExport(
-    path,
-    facts,
-    async (folder) => {
-      const manifest = await writeWhole(store, key, baseOf(done, model), done, folder);
-      whyNoGguf = await writeGguf(folder);
-      const readme = wholeModelCard({ path, hub }, model, manifest, done);
-      await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
-      if (hub !== undefined) await writeResults(folder, done, [model]);
-    },
-    hub,
-  );
+  await publishExport(path, facts, hub, async (folder) => {
+    const manifest = await writeWhole(store, key, baseOf(done, model), done, folder);
+    whyNoGguf = await writeGguf(folder);
+    const readme = wholeModelCard({ path, hub }, model, manifest, done);
+    await writeAtomically(join(folder, 'README.md'), [Buffer.from(readme)]);
+    if (hub !== undefined) await writeAtomically(join(folder, 'results.json'), [resultsOf(done, [model])]);
+  });
   return { model: name, gguf: whyNoGguf === null ? 'model.gguf' : null, whyNoGguf };
 }
 

@@ -1,5 +1,4 @@
 import { basename } from 'node:path';
-import type { Evaluation } from '../algorithm/evaluation.ts';
 import { objectives } from '../algorithm/objectives.ts';
 import { agentOf } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';
@@ -167,7 +166,6 @@ function frontMatter(
   facts: { readonly library_name: string; readonly tags: readonly string[]; readonly relation: string },
 ): object {
   const { library_name, tags, relation } = facts;
-  const last = done.evaluations.at(-1);
   return {
     ...(to.hub === undefined
       ? { base_model: baseIn(to, model, done) }
@@ -176,7 +174,7 @@ function frontMatter(
     library_name,
     pipeline_tag: 'text-generation',
     tags: [...tags, 'colloquy', 'multiagent-finetuning'],
-    ...(last === undefined ? {} : { 'model-index': [modelIndex(name, model, last, done)] }),
+    ...modelIndex(name, model, done),
   };
 }
 
@@ -222,7 +220,7 @@ function training(
   ];
 }
 
-function evaluation(
+export function evaluation(
   model: AgentModel | DistilledModel,
   { iteration, evaluations }: FinishedIteration,
 ): string[] {
@@ -254,11 +252,12 @@ function madeInWords(madeIn: number | null, iteration: number): string {
 export function modelIndex(
   name: string,
   model: AgentModel | DistilledModel,
-  evaluation: Evaluation,
-  { experiment, config }: FinishedIteration,
+  { experiment, config, evaluations }: FinishedIteration,
 ): object {
+  const last = evaluations.at(-1);
+  if (last === undefined) return {};
   const figures = { 'single answer': 'single', majority: 'majority', debate: 'debate' } as const;
-  return {
+  const index = {
     name: `${experiment}-${name}`,
     results: [
       {
@@ -269,9 +268,21 @@ export function modelIndex(
           : Object.entries(figures).map(([what, figure]) => ({
               type: 'accuracy',
               name: `accuracy of the ${agentCount(config)} agents' ${what}`,
-              value: evaluation[figure].accuracy,
+              value: last[figure].accuracy,
             })),
       },
     ],
   };
+  return { 'model-index': [index] };
+}
+
+/** results.json: the evaluations of a card, for programs. */
+export function resultsOf(
+  { experiment, iteration, config, evaluations }: FinishedIteration,
+  models: readonly (AgentModel | DistilledModel)[],
+): Buffer {
+  const { method, seed } = config;
+  const distilled = models.find(isDistilled)?.evaluation;
+  const results = { experiment, iteration, method, seed, evaluations, distilled };
+  return Buffer.from(`${JSON.stringify(results, null, 2)}\n`);
 }

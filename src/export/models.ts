@@ -1,15 +1,11 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { methods } from '../algorithm/methods.ts';
 import { agentCount } from '../config/experiment.ts';
 import { colloquyVersion } from '../config/installation.ts';
 import { isConfigInput } from '../config/load.ts';
 import { fileBlobs } from '../store/blobs-file.ts';
-import { below, type Place } from '../store/blobs.ts';
-import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
-import { readDocument } from '../store/files/documents.ts';
-import { manifestOf, requireNotPruned, storedManifestSchema, type StoredManifest } from '../store/models.ts';
+import type { StoredManifest } from '../store/models.ts';
 import { modelName, type Store } from '../store/store.ts';
 import { count, listed } from '../text/figures.ts';
 import { NothingTrained, WeightsAtServer } from './errors.ts';
@@ -17,12 +13,22 @@ import {
   agentModelsAfter,
   type AgentModel,
   baseOf,
+  copyModel,
   type DistilledModel,
   type FinishedIteration,
 } from './finished-iteration.ts';
-import { accuracyTable, card, provenance, publishExport, settingsBlock, textTable } from './folder.ts';
+import { card, provenance, publishExport, settingsBlock, textTable } from './folder.ts';
 import type { Destination, HubPlace } from './licences.ts';
-import { baseIn, baseOnHub, hostedModelCard, modelCard, modelIndex, wholeModelCard } from './model-card.ts';
+import {
+  baseIn,
+  baseOnHub,
+  evaluation,
+  hostedModelCard,
+  modelCard,
+  modelIndex,
+  resultsOf,
+  wholeModelCard,
+} from './model-card.ts';
 
 /** The models of an export: the folders that were written, and the models that are still the base model, so that there is nothing to copy. */
 export type ExportedModels = { readonly models: readonly string[]; readonly stillBase: readonly string[] };
@@ -50,7 +56,7 @@ export async function exportModels(
   const all = wanted ?? (await agentModelsAfter(done));
   const atRoot = hub !== undefined && all.length === 1;
   const described: DescribedModel[] = [];
-  const write = async (folder: string) => {
+  await publishExport(path, facts, hub, async (folder) => {
     for (const model of all) {
       const name = modelName(model.agent, model.role);
       if (model.key === null) {
@@ -65,17 +71,17 @@ export async function exportModels(
       await writeAtomically(join(into, 'README.md'), [Buffer.from(readme)]);
       described.push({ name, model, manifest });
     }
-    if (described.length === 0)
+    const one = described[0]?.model;
+    if (one === undefined)
       throw new NothingTrained(
         experiment,
         `after iteration ${iteration} every model is still the base model`,
       );
     if (hub === undefined) return;
-    await writeResults(folder, done, all);
+    await writeAtomically(join(folder, 'results.json'), [resultsOf(done, all)]);
     if (!atRoot)
-      await writeAtomically(join(folder, 'README.md'), [Buffer.from(groupCard(hub, described, done))]);
-  };
-  await publishExport(path, facts, write, hub);
+      await writeAtomically(join(folder, 'README.md'), [Buffer.from(groupCard(hub, one, described, done))]);
+  });
   return { models: described.map(({ name }) => name), stillBase };
 }
 
@@ -90,30 +96,21 @@ async function nameBase(folder: string, base: string): Promise<void> {
   await writeAtomically(join(folder, file), [Buffer.from(`${JSON.stringify(renamed, null, 2)}\n`)]);
 }
 
-/** Writes results.json: the evaluations of a card, for programs. */
-export async function writeResults(
-  folder: string,
-  { experiment, iteration, config, evaluations }: FinishedIteration,
-  models: readonly (AgentModel | DistilledModel)[],
-): Promise<void> {
-  const { method, seed } = config;
-  const distilled = models.flatMap((model) => ('evaluation' in model ? [model.evaluation] : []))[0];
-  const results = { experiment, iteration, method, seed, evaluations, distilled };
-  await writeAtomically(join(folder, 'results.json'), [Buffer.from(`${JSON.stringify(results, null, 2)}\n`)]);
-}
+type DescribedModel = Readonly<{
+  name: string;
+  model: AgentModel | DistilledModel;
+  manifest: StoredManifest;
+}>;
 
-type DescribedModel = {
-  readonly name: string;
-  readonly model: AgentModel | DistilledModel;
-  readonly manifest: StoredManifest;
-};
-
-/** The README.md of a repository with the models of all agents. */
-function groupCard(hub: HubPlace, models: readonly DescribedModel[], done: FinishedIteration): string {
-  const { experiment, iteration, config, evaluations } = done;
-  const [first, last] = [evaluations[0], evaluations.at(-1)];
-  const [one] = models;
-  const whole = one?.manifest.form === 'full';
+/** The README.md of a repository with the models of several agents. @param one of them, for what they have in common */
+function groupCard(
+  hub: HubPlace,
+  one: AgentModel | DistilledModel,
+  models: readonly DescribedModel[],
+  done: FinishedIteration,
+): string {
+  const { experiment, iteration, config } = done;
+  const whole = models.every(({ manifest }) => manifest.form === 'full');
   const { title, about } = methods[config.method];
   const agents = [...new Set(models.map(({ model }) => String(model.agent)))];
   const bases = models.map(({ model }) => baseOf(done, model).model_name_or_path);
@@ -124,9 +121,7 @@ function groupCard(hub: HubPlace, models: readonly DescribedModel[], done: Finis
       library_name: whole ? 'transformers' : 'peft',
       pipeline_tag: 'text-generation',
       tags: [...(whole ? [] : ['lora']), 'trl', 'sft', 'colloquy', 'multiagent-finetuning'],
-      ...(one === undefined || last === undefined
-        ? {}
-        : { 'model-index': [modelIndex('agents', one.model, last, done)] }),
+      ...modelIndex('agents', one, done),
     },
     [
       `# ${experiment}, iteration ${iteration}: models of ${agents.length === 1 ? 'agent' : 'agents'} ${listed(agents)} of ${agentCount(config)}`,
@@ -140,8 +135,7 @@ function groupCard(hub: HubPlace, models: readonly DescribedModel[], done: Finis
           count(manifest.dataset.rows),
         ]),
       ),
-      `## Evaluation\n\n${count(last?.questions ?? 0)} held-out questions, ± one standard error. These are accuracies of the agents together on questions drawn from the task, not scores of its benchmark.`,
-      accuracyTable([first, last].filter((each) => each !== undefined)),
+      ...evaluation(one, done),
       `## Config\n\n${settingsBlock(config, false)}`,
       hub.licence,
     ],
@@ -158,35 +152,4 @@ function cardOf(
   if (hosted !== undefined && to.hub !== undefined) throw new WeightsAtServer(hosted.name, hosted.url);
   if (hosted !== undefined) return hostedModelCard(to.path, model, manifest, hosted, done);
   return (manifest.form === 'full' ? wholeModelCard : modelCard)(to, model, manifest, done);
-}
-
-/**
- * Copies the files of a finished fine-tune, each compared with the hash in its manifest. The manifest is returned and not copied: it
- * belongs to the store.
- *
- * @throws ArtifactMissing, ArtifactDamaged, ModelPruned, DiskFull, StoreNotWritable
- */
-export async function copyModel(store: Store, key: string, to: string): Promise<StoredManifest> {
-  await requireNotPruned(store, key);
-  const model = store.model(key);
-  const manifest = await readDocument(manifestOf(model), storedManifestSchema);
-  if (manifest === null) throw new ArtifactMissing(model.where);
-  for (const [name, { sha256 }] of Object.entries(manifest.files)) {
-    const from = below(model, name);
-    const hash = createHash('sha256');
-    await writeAtomically(join(to, name), hashed(from, hash));
-    const found = hash.digest('hex');
-    if (found !== sha256) throw new ArtifactDamaged(from.where, `sha256 ${sha256}`, found);
-  }
-  return manifest;
-}
-
-async function* hashed(
-  { blobs, name }: Place,
-  hash: ReturnType<typeof createHash>,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of blobs.stream(name)) {
-    hash.update(piece);
-    yield piece;
-  }
 }

@@ -101,14 +101,12 @@ export async function seriesChart(nights: readonly NightEntry[]): Promise<Drawn>
 /** One for each role that was trained. */
 async function lossCharts(iterations: ExperimentResult['iterations']): Promise<LossCharts[]> {
   const roles = new Set(iterations.flatMap(({ fineTunes }) => fineTunes.map(({ role }) => role)));
-  const charts = [...roles].map((role) => ({ role, losses: lossCurves(iterations, role) }));
+  const all = [...roles].map((role) => ({ role, losses: lossCurves(iterations, role) }));
+  const trained = all.filter(({ losses }) => losses.curves.length > 0);
   return Promise.all(
-    charts
-      .filter(({ losses }) => losses.curves.length > 0)
-      .map(async ({ role, losses }) => ({
-        role,
-        drawn: await drawTwice((width) => lossChart(losses, width)),
-      })),
+    trained.map(async ({ role, losses }) => {
+      return { role, drawn: await drawTwice((width) => lossChart(losses, width)) };
+    }),
   );
 }
 

@@ -152,7 +152,7 @@ describe('the folder of an export', () => {
   it('is not there before it is whole, and not after a failure', async () => {
     const path = join(outside, 'whole', 'below');
     await expect(
-      publishExport(path, {}, async (folder) => {
+      publishExport(path, {}, undefined, async (folder) => {
         await writeFile(join(folder, 'a.jsonl'), '{}');
         expect(existsSync(path)).toBe(false);
         throw new RangeError('half-way');

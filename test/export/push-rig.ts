@@ -58,12 +58,12 @@ export async function pushRig() {
     /** What was sent, without what was only asked for. */
     sends: () => hub.asked.filter((each) => /^(PUT|POST)/.test(each)),
     /** Faults for the first requests that match. */
-    failing(pattern: RegExp, times: number, fault: ReturnType<HubStandIn['fault']>): void {
+    failing: (pattern: RegExp, times: number, fault: ReturnType<HubStandIn['fault']>): void => {
       let left = times;
       hub.fault = (request) => (pattern.test(request) && left-- > 0 ? fault : undefined);
     },
     /** A folder as an export leaves it. */
-    async anExport(files: Readonly<Record<string, string>>): Promise<string> {
+    anExport: async (files: Readonly<Record<string, string>>): Promise<string> => {
       const folder = join(root, `export-${(await readdir(root)).length}`);
       const hashes = Object.fromEntries(Object.entries(files).map(([path, text]) => [path, sha256(text)]));
       const manifest = JSON.stringify({ formatVersion: 1, experiment: 'done', files: hashes });

@@ -149,7 +149,6 @@ async function write(
   return { facts: { model, gguf, whyNoGguf }, lines };
 }
 
-/** @param hub where they are to be pushed */
 export async function writeDatasets(
   format: DatasetFormat,
   done: FinishedIteration,

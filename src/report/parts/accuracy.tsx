@@ -18,8 +18,7 @@ export const ways = [
 
 /** The three accuracies at the end, each with where it began. */
 export function Tiles({ evaluations }: { evaluations: readonly Evaluation[] }) {
-  const base = evaluations[0];
-  const last = evaluations.at(-1);
+  const [base, last] = [evaluations[0], evaluations.at(-1)];
   if (base === undefined || last === undefined) return null;
   return (
     <div class="tiles">
