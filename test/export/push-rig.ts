@@ -15,7 +15,7 @@ import { startHubStandIn } from './hub-stand-in.ts';
 export const token = 'hf_secretOfAda';
 export const repo = 'ada/sums';
 
-/** Experiments `done` and `other`, of which agents 1 and 2 have learnt; an empty hub for each test, of which ada's token is set. */
+/** Experiments `done` and `other`, of which agents 1 and 2 have learnt, and `whole`, of whole models; an empty hub for each test, of which ada's token is set. */
 export async function pushRig() {
   const root = temporaryFolder();
   const home = temporaryFolder();
@@ -29,6 +29,8 @@ export async function pushRig() {
     const modelOf = (_: number, agent: number) => [first, second, null][agent - 1] ?? null;
     await writeExportableExperiment(store, 'done', { iterations: 2, modelOf });
     await writeExportableExperiment(store, 'other', { modelOf });
+    writeModel(store, 'c'.repeat(64), 'all weights', null, 'full');
+    await writeExportableExperiment(store, 'whole', { modelOf: () => 'c'.repeat(64) });
   });
   beforeEach(() => {
     for (const map of [hub.accounts, hub.repositories, hub.large]) map.clear();

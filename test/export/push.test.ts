@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -12,6 +13,7 @@ describe('colloquy push', () => {
     const dry = await push('done', '--repo', repo, '--dry-run', '--json');
     expect(sends()).toEqual([]);
     expect(hub.repositories.size).toBe(0);
+    expect(JSON.parse(dry.out).told).toContain('agent-3-critic: still the base model, nothing to send');
     const { code, out } = await push('done', '--repo', repo);
     expect(code).toBe(0);
     const sent = [...filesOf()].filter(([path]) => path !== '.gitattributes');
@@ -53,6 +55,23 @@ describe('colloquy push', () => {
     expect(sends()).toEqual([]);
   });
 
+  it('goes on after Ctrl-C in the middle of an upload', async () => {
+    const program = [join(projectRoot, 'bin/colloquy.mjs'), 'push', 'done', '--repo', repo];
+    const running = spawn(process.execPath, program, { env: process.env, stdio: 'ignore' });
+    const ended = new Promise((resolve) => running.once('exit', (code, signal) => resolve(signal ?? code)));
+    // The first upload never gets an answer.
+    hub.fault = (request) => {
+      if (!request.startsWith('PUT')) return undefined;
+      running.kill('SIGINT');
+      return 'cut';
+    };
+    expect(['SIGINT', 130]).toContain(await ended);
+    expect(commitsOf()).toHaveLength(1);
+    hub.fault = () => undefined;
+    expect((await push('done', '--repo', repo)).code).toBe(0);
+    expect(textOf('agent-1-critic/adapter_model.safetensors')).toBe('weights of agent 1');
+  }, 60_000);
+
   it('sends cards that name the licence and nothing of this machine', async () => {
     await push('done', '--repo', repo);
     const card = parse(textOf('README.md').split('---\n')[1] ?? '');
@@ -93,6 +112,17 @@ describe('colloquy push', () => {
     ]);
     expect(textOf('README.md', datasets)).toContain('license: mit');
     expect(textOf('README.md', datasets)).toContain(`load_dataset("${repo}"`);
+  });
+
+  it('sends one whole model with its card', async () => {
+    const { code, out } = await push('whole', '--repo', repo, '--merge', '--agent', '2');
+    expect({ code, out }).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('iteration 1: a merged model'),
+    });
+    expect(textOf('model.safetensors')).toBe('all weights');
+    expect(textOf('README.md')).toContain(`vllm serve ${repo} --served-model-name whole-agent-2-generation`);
+    expect(filesOf().has('results.json')).toBe(true);
   });
 
   it('takes what it has sent before away, and leaves what others have put there', async () => {

@@ -107,16 +107,14 @@ export const pushCommand = command(
       `iteration-${done.iteration}-${what}-for-${options.repo.replace('/', '-')}`,
     );
     const folder = join(store.local, ...usual.name.split('/'));
-    if (format !== undefined) await writeDatasets(format, done, folder, place);
-    else if (what === 'merged')
-      await exportMerged(
-        store,
-        done,
-        { agent: agent?.[0] ?? 1, role: distilled ? distilledModel : role },
-        folder,
-        place,
-      );
-    else await exportModels(store, done, folder, models, place);
+    const which = { agent: agent?.[0] ?? 1, role: distilled ? distilledModel : role };
+    const about: string[] = [];
+    if (format !== undefined) about.push(...(await writeDatasets(format, done, folder, place)).lines);
+    else if (what === 'merged') await exportMerged(store, done, which, folder, place);
+    else {
+      const { stillBase } = await exportModels(store, done, folder, models, place);
+      about.push(...stillBase.map((name) => `${name}: still the base model, nothing to send`));
+    }
     const push: Push = {
       repo: { type: isDataset ? 'dataset' : 'model', name: options.repo },
       folder,
@@ -133,7 +131,7 @@ export const pushCommand = command(
     const { changes, commit } = dryRun
       ? { changes: await changesOf(hub, push), commit: null }
       : await pushExport(hub, push, sent);
-    const told = [...place.told, ...(await aboutNamesake(hub, push, changes))];
+    const told = [...about, ...place.told, ...(await aboutNamesake(hub, push, changes))];
     const url = `${hubUrl()}/${isDataset ? 'datasets/' : ''}${options.repo}`;
     const outcome = { url, push, changes, commit, dryRun, told };
     if (json) printJson({ experiment, iteration: done.iteration, format: what, ...factsOf(outcome) });
