@@ -1,4 +1,5 @@
 /** Where is the Hugging Face hub, who asks it, and what does it mean when it refuses? As Hugging Face's own tools have it. */
+import type * as HubLibrary from '@huggingface/hub';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -138,7 +139,7 @@ export function causeOf(error: unknown): string {
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
 
-type Library = typeof import('@huggingface/hub');
+type Library = typeof HubLibrary;
 
 /** The hub, and who asks it. */
 export type Hub = {
