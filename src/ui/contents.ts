@@ -7,7 +7,6 @@ import { chosenIteration } from '../algorithm/guard.ts';
 import { modelNames } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { seriesNameSchema, studyNameSchema } from '../config/names.ts';
-import type { BrowsedExperiment } from '../report/debate-browser/write.ts';
 import { plannedExperiments } from '../report/read/study.ts';
 import { isThere } from '../store/blobs.ts';
 import { readDocument } from '../store/files/documents.ts';
@@ -16,13 +15,7 @@ import { experimentResultSchema } from '../store/records/result.ts';
 import { evaluationRecordSchema } from '../store/records/rows.ts';
 import { usedSchema } from '../store/records/used.ts';
 import { type NightEntry, readLedger } from '../store/series.ts';
-import {
-  begunIterations,
-  type ExperimentFiles,
-  experimentFiles,
-  namesInStore,
-  type Store,
-} from '../store/store.ts';
+import { type ExperimentFiles, experimentFiles, namesInStore, type Store } from '../store/store.ts';
 import { budgetText } from '../workflows/progress-table.ts';
 
 /** An experiment as the store has it. */
@@ -142,52 +135,49 @@ export function newestOf({ experiment, run }: Pick<Entry, 'experiment' | 'run'>)
   return experiment?.finishedAt ?? experiment?.begunAt ?? run?.startedAt.getTime() ?? 0;
 }
 
-/** The address of an experiment's page: that of its folder in the store, so that links of reports lead to it. */
-export function addressOf(name: string, kind: 'experiment' | 'studies' | 'series' = 'experiment'): string {
-  return `/store/${kind === 'experiment' ? '' : `${kind}/`}${encodeURIComponent(name)}/`;
-}
+/** An experiment as it was last read. */
+type Known = {
+  readonly experiment: Experiment;
+  readonly config: ExperimentConfig | null;
+  /** Milliseconds since 1970. */
+  readonly readAt: number;
+};
 
 /**
  * The contents of a store. What does not change is read once: a finished experiment as long as its result.json is the same one, and the
- * evaluations of one that has not finished.
+ * config and the evaluations of one that has not finished.
  */
 export function openContents(store: Store) {
-  const experiments = new Map<string, { readonly stamp: string; readonly experiment: Experiment }>();
-  const evaluations = new Map<string, { readonly begunAt: number; readonly found: readonly Evaluation[] }>();
+  const known = new Map<string, Known>();
   const ledgers = new Map<string, { readonly nights: number; readonly series: Series }>();
 
-  /** Null when the store has no experiment of this name. @throws ZodError when no experiment may have it */
-  async function experiment(name: string): Promise<Experiment | null> {
+  /**
+   * Null when the store has no experiment of this name.
+   *
+   * @param patience how old what was read before may be: by whether it has finished, in milliseconds
+   * @throws ZodError when no experiment may have the name
+   */
+  async function experiment(name: string, patience?: Patience): Promise<Experiment | null> {
+    const before = known.get(name);
+    const age = Date.now() - (before?.readAt ?? 0);
+    if (
+      before !== undefined &&
+      patience !== undefined &&
+      age < patience[hasFinished(before) ? 'finished' : 'begun']
+    )
+      return before.experiment;
     const files = experimentFiles(store, name);
     const [begunAt = null, finishedAt = null] = await Promise.all(
       [files.config, files.result].map((each) => store.blobs.writtenAt(each.name)),
     );
-    const stamp = `${begunAt} ${finishedAt}`;
-    const known = experiments.get(name);
-    if (known?.stamp === stamp) return known.experiment;
     if (begunAt === null && finishedAt === null && !(await isThere(files.begunWith))) return null;
-    const soFar = () => evaluationsSoFar(files, name, begunAt ?? 0);
-    const read = await readExperiment(files, { name, begunAt, finishedAt }, soFar);
-    // One that runs is read again, and so is a damaged one: it may be mended.
-    if (finishedAt !== null && read.problem === null) experiments.set(name, { stamp, experiment: read });
-    return read;
-  }
-
-  /** Of an experiment that has not finished. Those that were read before are not read again, unless it was begun afresh. */
-  async function evaluationsSoFar(
-    files: ExperimentFiles,
-    name: string,
-    begunAt: number,
-  ): Promise<Evaluation[]> {
-    const known = evaluations.get(name);
-    const found = known?.begunAt === begunAt ? [...known.found] : [];
-    for (;;) {
-      const next = await readDocument(files.evaluation(found.length), evaluationRecordSchema);
-      if (next === null) break;
-      found.push(next.evaluation);
-    }
-    evaluations.set(name, { begunAt, found });
-    return found;
+    // What was damaged may have been mended, and what was begun afresh has other evaluations.
+    const usable =
+      before?.experiment.problem === null && before.experiment.begunAt === begunAt ? before : null;
+    const same = usable !== null && finishedAt !== null && usable.experiment.finishedAt === finishedAt;
+    const read = same ? usable : await readExperiment(files, { name, begunAt, finishedAt }, usable);
+    known.set(name, { ...read, readAt: Date.now() });
+    return read.experiment;
   }
 
   async function series(name: string, nights: number): Promise<Series> {
@@ -202,12 +192,12 @@ export function openContents(store: Store) {
   return {
     store,
     experiment,
-    /** All of them, in no order. */
+    /** All of them, in no order, as they were a moment ago. */
     experiments: async (): Promise<Experiment[]> => {
       // So many at a time are asked of a bucket, and of a disk.
       const limit = pLimit(32);
       const names = await namesInStore(store);
-      const found = await Promise.all(names.map((name) => limit(() => experiment(name))));
+      const found = await Promise.all(names.map((name) => limit(() => experiment(name, inLists))));
       return found.filter((each) => each !== null);
     },
     studies: async (): Promise<Study[]> => {
@@ -228,25 +218,42 @@ export function openContents(store: Store) {
   };
 }
 
-/** What can be read of an experiment; what cannot is named in `problem`. */
+type Patience = Readonly<Record<'finished' | 'begun', number>>;
+/** Of hundreds of experiments in a bucket, each look costs a request or two. Temporal tells sooner what an experiment does. */
+const inLists: Patience = { finished: 60_000, begun: 5_000 };
+
+/** What can be read of an experiment; what cannot is named in `problem`. @param before it as it was, of the same beginning */
 async function readExperiment(
   files: ExperimentFiles,
   begun: Pick<Experiment, 'name' | 'begunAt' | 'finishedAt'>,
-  soFar: () => Promise<Evaluation[]>,
-): Promise<Experiment> {
-  const config = await orProblem(configInForce(files));
-  const result = await orProblem(readDocument(files.result, experimentResultSchema));
-  const evaluated = result.value === null ? await orProblem(soFar()) : null;
-  const evaluations = result.value?.evaluations ?? evaluated?.value ?? [];
-  const problems = [config, result, evaluated].flatMap((each) => each?.problem ?? []);
-  return {
+  before: Known | null,
+): Promise<Omit<Known, 'readAt'>> {
+  const config =
+    before === null ? await orProblem(configInForce(files)) : { value: before.config, problem: null };
+  const result =
+    begun.finishedAt === null ? null : await orProblem(readDocument(files.result, experimentResultSchema));
+  const further = result?.value ? null : await evaluationsAfter(files, before?.experiment.evaluations ?? []);
+  const evaluations = result?.value?.evaluations ?? further?.evaluations ?? [];
+  const problems = [config, result, further].flatMap((each) => each?.problem ?? []);
+  const experiment: Experiment = {
     ...begun,
     setting: config.value === null ? null : settingOf(config.value),
     evaluations,
-    chosen: chosenIteration(result.value ?? { evaluations }),
+    chosen: chosenIteration(result?.value ?? { evaluations }),
     budget: config.value === null ? null : await budgetOf(files, config.value),
     problem: problems.length === 0 ? null : problems.join(' '),
   };
+  return { experiment, config: config.value };
+}
+
+/** Those before, and what has been evaluated since. */
+async function evaluationsAfter(files: ExperimentFiles, before: readonly Evaluation[]) {
+  const evaluations = [...before];
+  for (;;) {
+    const next = await orProblem(readDocument(files.evaluation(evaluations.length), evaluationRecordSchema));
+    if (next.value === null) return { evaluations, problem: next.problem };
+    evaluations.push(next.value.evaluation);
+  }
 }
 
 function settingOf(config: ExperimentConfig): Setting {
@@ -286,15 +293,4 @@ async function namesBelow({ blobs }: Store, prefix: string, file: RegExp): Promi
     if (name !== undefined) found.set(name, (found.get(name) ?? 0) + 1);
   }
   return found;
-}
-
-/** What there is to read of the debates of an experiment that has not finished. How many there will be is not known. */
-export async function debatesSoFar(
-  files: ExperimentFiles,
-  { name, evaluations }: Experiment,
-): Promise<BrowsedExperiment> {
-  const { value: config } = await orProblem(configInForce(files));
-  const begun = (await begunIterations(files)).filter((iteration) => iteration > 0);
-  const trained = begun.map((iteration) => ({ iteration, questions: 0 }));
-  return { name, evaluations, trained, summarize: config?.summarize ?? false };
 }

@@ -14,8 +14,8 @@ import { Grid, Tables } from '../report/tables/html-table.tsx';
 import type { Table } from '../report/tables/table.ts';
 import { count, counted, evaluationName, listed, pValue } from '../text/figures.ts';
 import { terminalSafe } from '../text/safe-text.ts';
-import { addressOf, type Entry, hasFinished, type Series, type Study, type Told } from './contents.ts';
-import { EntryTable } from './list-page.tsx';
+import { type Entry, hasFinished, type Series, type Study, type Told } from './contents.ts';
+import { addressOf, EntryTable } from './list-page.tsx';
 
 type StudyProps = {
   readonly store: string;

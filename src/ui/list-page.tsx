@@ -7,7 +7,6 @@ import { Grid } from '../report/tables/html-table.tsx';
 import { count, counted, interval95, percent } from '../text/figures.ts';
 import { terminalSafe } from '../text/safe-text.ts';
 import {
-  addressOf,
   type Entry,
   type Experiment,
   hasFinished,
@@ -179,6 +178,11 @@ function NightsSection({ series, told }: Pick<ListProps, 'series' | 'told'>) {
       )}
     </section>
   );
+}
+
+/** The address of an experiment's page: that of its folder in the store, so that links of reports lead to it. */
+export function addressOf(name: string, kind: 'experiment' | 'studies' | 'series' = 'experiment'): string {
+  return `/store/${kind === 'experiment' ? '' : `${kind}/`}${encodeURIComponent(name)}/`;
 }
 
 /** Experiments with their states, settings and accuracies. */

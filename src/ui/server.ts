@@ -9,7 +9,7 @@ import { productFile } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { ColloquyError } from '../errors.ts';
 import { compareExperiments, differingQuestions, lastOfBoth } from '../report/analyse/compare-experiments.ts';
-import { debateBrowser } from '../report/debate-browser/write.ts';
+import { debateBrowser, debatesSoFar } from '../report/debate-browser/write.ts';
 import { rendered, styleSheet } from '../report/parts/page.tsx';
 import { loadReportData, readEvaluatedExperiment } from '../report/read/experiment.ts';
 import { accuracyTables } from '../report/read/study.ts';
@@ -20,7 +20,6 @@ import { readDocument } from '../store/files/documents.ts';
 import { experimentFiles, type Store, studyFiles } from '../store/store.ts';
 import {
   type Contents,
-  debatesSoFar,
   entriesOf,
   entryOf,
   isGoing,

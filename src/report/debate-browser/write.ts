@@ -3,11 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { build } from 'esbuild';
+import { z } from 'zod';
 import type { Debate } from '../../algorithm/debate.ts';
 import type { Outcome } from '../../algorithm/evaluation.ts';
 import { writeBytes } from '../../store/blobs.ts';
 import { readDebates } from '../../store/records/rows.ts';
-import type { ExperimentFiles } from '../../store/store.ts';
+import { readDocument } from '../../store/files/documents.ts';
+import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
 import { count, evaluationName } from '../../text/figures.ts';
 import { styleSheet } from '../parts/page.tsx';
 import { heldOutDebates, untilDamaged } from '../read/debates.ts';
@@ -98,6 +100,17 @@ async function* partsOf(
   };
   yield block('about', await packedAlone(about));
   yield foot;
+}
+
+/** What there is of an experiment that has not finished. How many training debates there will be is not known. */
+export async function debatesSoFar(
+  files: ExperimentFiles,
+  { name, evaluations }: Pick<BrowsedExperiment, 'name' | 'evaluations'>,
+): Promise<BrowsedExperiment> {
+  const begun = (await begunIterations(files)).filter((iteration) => iteration > 0);
+  const trained = begun.map((iteration) => ({ iteration, questions: 0 }));
+  const config = await readDocument(files.config, z.object({ summarize: z.boolean() }));
+  return { name, evaluations, trained, summarize: config?.summarize ?? false };
 }
 
 type ReadDebate = { readonly debate: Debate; readonly outcome: Outcome | null };
