@@ -126,10 +126,16 @@ function shownLines(text: string, { first = 0, last, from }: Shown): string {
  */
 export function differences(before: string, after: string, sameMachine: boolean): string[] {
   const [old, now] = [comparable(before, sameMachine), comparable(after, sameMachine)];
-  const found: string[] = [];
-  for (let at = 0; at < Math.max(old.length, now.length) && found.length < 20; at++)
-    if (old[at] !== now[at]) found.push(`- ${old[at] ?? '(nothing)'}\n+ ${now[at] ?? '(nothing)'}`);
-  return found;
+  const isSame = (at: number) => old.at(at) !== undefined && old.at(at) === now.at(at);
+  const shorter = Math.min(old.length, now.length);
+  let first = 0;
+  while (first < shorter && isSame(first)) first += 1;
+  let last = 0;
+  while (last < shorter - first && isSame(-1 - last)) last += 1;
+  return [
+    ...old.slice(first, old.length - last).map((line) => `- ${line}`),
+    ...now.slice(first, now.length - last).map((line) => `+ ${line}`),
+  ];
 }
 
 function comparable(page: string, sameMachine: boolean): string[] {

@@ -56,21 +56,30 @@ describe('a page whose commands are run', () => {
     const before = '│ base │ 82.4 ±1.7 │\n10:11:12  iteration 1\ntook 12.5 s on 2026-11-29 at 127.0.0.1:7233';
     const after = '│ base │ 82.4 ±1.7 │\ntook 9 s on 2027-01-02 at 127.0.0.1:4000';
     expect(differences(before, after, true)).toEqual([]);
-    expect(differences(before, after.replace('82.4', '82.6'), true)).toHaveLength(1);
-    expect(differences(before, after.replace('base', 'bass'), false)).toHaveLength(1);
+    expect(differences(before, after.replace('82.4', '82.6'), true)).toEqual([
+      '- │ base │ 82.4 ±1.7 │',
+      '+ │ base │ 82.6 ±1.7 │',
+    ]);
+    expect(differences(before, after.replace('base', 'bass'), false)).toHaveLength(2);
+    expect(differences(before, `one more\n${after}`, true)).toEqual(['+ one more']);
+    expect(differences(`${before}\none more`, after, true)).toEqual(['- one more']);
   });
 
   it('differs in no figure where another processor rounds otherwise', () => {
     expect(differences('│ base │ 82.4 ±1.7 │', '│ base  │ 82.6 ±1.65 │', false)).toEqual([]);
   });
 
-  it.each(docPages.filter((each) => readPage(each).includes('```sh run')))('%s has outputs', (each) => {
-    const empty = parsePage(readPage(each)).filter(
-      (part) => part.kind === 'output' && part.text.trim() === '',
-    );
-    expect(empty).toEqual([]);
-    expect(readPage(each)).toContain('<!-- machine -->\nPrinted on 20');
-  });
+  it.each(docPages.filter((each) => readPage(each).includes('```sh run')))(
+    '%s has all of its outputs with when and where they were printed, or none',
+    (each) => {
+      const parts = parsePage(readPage(each));
+      const texts = parts.flatMap((part) => (part.kind === 'output' ? [part.text.trim()] : []));
+      const [machine] = parts.filter(({ kind }) => kind === 'machine');
+      const wasRun = machine?.text.startsWith('Printed on 20');
+      expect(machine?.text).toMatch(/^Printed on 20|^\(not run yet\)$/);
+      expect(texts.filter((text) => (text === '') === wasRun)).toEqual([]);
+    },
+  );
 });
 
 describe('the commands of a page', () => {
