@@ -1,5 +1,5 @@
 /** How a command is declared, and what its words mean: names, iterations, and the experiment or study of a config file with its overrides. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { closest } from 'fastest-levenshtein';
@@ -142,6 +142,11 @@ function isFile(path: string): boolean {
   return existsSync(path) && statSync(path).isFile();
 }
 
+/** The names of the current folder's config files. Names that a shell would have to quote are left out. */
+export function configFilesHere(): string[] {
+  return readdirSync('.').filter((name) => /^[\w-][\w.-]*\.(?:ya?ml|json)$/.test(name));
+}
+
 /** A command line that can be copied into a shell. */
 export function commandLine(program: string, words: readonly string[]): string {
   return [program, ...words.map(shellWord)].join(' ');
@@ -177,6 +182,7 @@ export function command(path: string, description: string, examples: readonly st
         '\n',
       ),
     )
+    .helpOption('-h, --help', 'print this help')
     .showHelpAfterError(`See: ${words} --help`)
     .exitOverride();
 }
@@ -197,14 +203,14 @@ export const jsonOption = new Option('--json', 'print JSON on stdout, for progra
 /** How what is started shares the workers with others. Without these options nothing is asked of the server. */
 export const priorityOption = new Option(
   '--priority <1-5>',
-  'its steps are taken before those of a higher number; 3 is that of all others',
+  'take its steps before those of a higher number, from 1 to 5 (default: 3, as of all others)',
 ).argParser((given) => {
   if (/^[1-5]$/.test(given)) return Number(given);
   throw new InvalidArgumentError('A priority is a whole number from 1, the most urgent, to 5.');
 });
 export const weightOption = new Option(
   '--weight <n>',
-  'its share of the workers beside others of its priority: 2 for twice as much as 1',
+  'give it this share of the workers beside others of its priority: 2 is twice as much as 1 (default: 1)',
 ).argParser((given) => {
   const weight = Number(given);
   if (given.trim() !== '' && weight >= 0.001 && weight <= 1000) return weight;

@@ -24,55 +24,31 @@ import { study } from './commands/study.ts';
 import { ui } from './commands/ui.ts';
 import { type ExitCode, exitCodeOf, exitCodes, messageOf } from '../errors.ts';
 
-/** The program with all of its commands, in the order in which people meet them. */
-export const program = command(
-  '',
-  'language models that improve by debating, as a durable Temporal pipeline',
-  [
-    'colloquy quickstart                       # everything on a tiny model, on this machine',
-    'colloquy dev                              # a Temporal server and a worker',
-    'colloquy run quickstart                   # an experiment, with its progress',
-  ],
-)
+/** The commands under the headings of the help, in the order in which people meet them. */
+const groups = {
+  'Start:': [quickstart, run, study, dev, worker],
+  'Check before a run:': [validate, doctor, presets, setup],
+  'Watch and steer:': [status, pause, resume, retry, abort, setIterations, setBudget, change],
+  'Look at results:': [ui, show, report, compare, track],
+  'Use the agents:': [ask, serve, exportCommand, pushCommand],
+  'Every night, and upkeep:': [schedule, prune],
+  'For the shell:': [grade, completion],
+} as const;
+
+/** The program with all of its commands. */
+export const program = command('', 'improve language models by debate, as a durable Temporal pipeline', [
+  'colloquy quickstart              # improves a tiny model on this machine: a table and a report in minutes',
+  'colloquy validate my.yaml        # checks the config, its questions and its model',
+  'colloquy dev                     # starts a Temporal server with its web UI, and a worker',
+  'colloquy run my.yaml             # starts the experiment, or attaches to it, and shows its progress',
+  'Each command has examples and options of its own: colloquy COMMAND --help',
+])
   .version(colloquyVersion(), '-v, --version', 'print the version')
   // Without this, `colloquy run FILE -v` would print the version and run nothing.
   .enablePositionalOptions();
-for (const each of [
-  quickstart,
-  dev,
-  worker,
-  run,
-  study,
-  status,
-  ui,
-  pause,
-  resume,
-  retry,
-  abort,
-  setIterations,
-  setBudget,
-  change,
-])
-  program.addCommand(each);
-for (const each of [
-  show,
-  report,
-  track,
-  compare,
-  ask,
-  serve,
-  exportCommand,
-  pushCommand,
-  schedule,
-  prune,
-  validate,
-  doctor,
-  presets,
-  setup,
-  grade,
-  completion,
-])
-  program.addCommand(each);
+for (const [heading, commands] of Object.entries(groups))
+  for (const each of commands) program.addCommand(each.helpGroup(heading));
+program.commandsGroup('For the shell:').helpCommand('help [command]', 'print the help of a command');
 program.addHelpText('after', () =>
   [
     '',

@@ -55,6 +55,34 @@ describe('help', () => {
   );
 });
 
+describe('every command', () => {
+  const all = [...program.commands, ...group.commands];
+
+  it('has a place in the help, among commands for the same purpose', () => {
+    expect(program.commands.filter((each) => each.helpGroup() === '').map((each) => each.name())).toEqual([]);
+  });
+
+  it('says what an option with a value is without it', () => {
+    const silent = all.flatMap((each) =>
+      each.options
+        .filter(({ required, defaultValue, description }) => {
+          const said = /\(default: |\(this or |\(instead of /.test(description);
+          return required && defaultValue === undefined && !said;
+        })
+        .map(({ long }) => `${each.name()} ${long}`),
+    );
+    expect(silent).toEqual([]);
+  });
+
+  it('begins each text with a small letter and ends it without a full stop', () => {
+    const texts = all.flatMap((each) => [
+      each.description(),
+      ...each.options.map(({ description }) => description),
+    ]);
+    expect(texts.filter((text) => !/^[a-z].*[^.]$/.test(text.replace(/^JSON /, 'as ')))).toEqual([]);
+  });
+});
+
 describe('the option -v', () => {
   it('prints the version, and is no option of a command that would then do nothing', async () => {
     expect((await colloquy('-v')).code).toBe(0);

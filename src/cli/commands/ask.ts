@@ -20,7 +20,7 @@ export const ask = debatersOption(
   ]),
 )
   .argument('<question>', 'in the words of the task')
-  .option('--seed <n>', "another draw (default: the experiment's seed)", seedNumber)
+  .option('--seed <n>', 'draw other answers with this seed (default: that of the experiment)', seedNumber)
   .addOption(jsonOption)
   .action(async (question, { json, seed, ...which }) => {
     if (question.trim() === '') throw new UsageError('The question is empty.', 'ask');
@@ -77,16 +77,20 @@ export function debatersOption<Args extends unknown[], Opts extends Record<strin
   return command
     .option(
       '--experiment <name>',
-      'the experiment whose agents answer (default: the one of this store that finished last)',
+      'use the agents of this experiment (default: the one of this store that finished last)',
       experimentName,
     )
-    .option('--series <name>', 'the agents of the last accepted night of this series', seriesName)
+    .option(
+      '--series <name>',
+      'use the agents of the last accepted night of this series (default: no series)',
+      seriesName,
+    )
     .option(
       '--iteration <i>',
-      'use the agents after this iteration (0: the base model; default: the last, or the best by its guard)',
+      'use the agents after this iteration; 0 is the base model (default: the last, or the best by its guard)',
       iterationNumber,
     )
-    .option('--distilled', 'the one model that the group was distilled into, which answers alone');
+    .option('--distilled', 'use the one model that the group was distilled into, which answers alone');
 }
 
 /**

@@ -28,7 +28,11 @@ export const compare = command(
 )
   .argument('<a>', "an experiment's name", experimentName)
   .argument('<b>', "another experiment's name", experimentName)
-  .option('--iteration <i>', 'only this one (0: the base model; default: all)', iterationNumber)
+  .option(
+    '--iteration <i>',
+    'compare only this iteration; 0 is the base model (default: all)',
+    iterationNumber,
+  )
   .option('--questions', 'list the questions that only one got right, after the last iteration of both')
   .addOption(jsonOption)
   .action(async (nameOfA, nameOfB, { iteration, questions, json }) => {

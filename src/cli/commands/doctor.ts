@@ -21,7 +21,7 @@ export const doctor = command(
 )
   .argument('[config]', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
-  .option('--store', 'only check that all that is in the store is whole; changes nothing')
+  .option('--store', 'only check that everything in the store is whole; changes nothing')
   .addOption(jsonOption)
   .action(async (config, overrides, { json, store: ofStore }) => {
     const store = openStore();

@@ -35,22 +35,36 @@ export const exportCommand = command(
   ],
 )
   .argument('[name]', "the experiment's name", experimentName)
-  .option('--series <name>', 'the last accepted night of this series, instead of an experiment', seriesName)
+  .option(
+    '--series <name>',
+    'take the last accepted night of this series instead of an experiment (default: no series)',
+    seriesName,
+  )
   .option(
     '--iteration <i>',
-    'which iteration (default: the last of a finished experiment, or the best by its guard)',
+    'take this iteration (default: the last of a finished experiment, or the best by its guard)',
     iterationNumber,
   )
-  .option('--format <format>', `of the datasets: ${datasetFormats.join(', ')} (default: trl)`, datasetFormat)
-  .option('--models', 'the models instead of the datasets')
+  .option(
+    '--format <format>',
+    `write datasets in this format: ${datasetFormats.join(', ')} (default: trl)`,
+    datasetFormat,
+  )
+  .option('--models', 'write the models of all agents instead of the datasets')
   .option(
     '--merge',
-    "one agent's model merged into the base model; with a GGUF file where llama.cpp's converter is on PATH",
+    "write one agent's model merged into the base model; with a GGUF file where llama.cpp's converter is on PATH",
   )
-  .option('--distilled', 'the one model that the group was distilled into, instead of those of agents')
-  .option('--agent <n>', 'with --merge: whose model (default: 1)', agentNumber)
-  .option('--role <role>', 'with --merge: which of its models (default: the one of first answers)')
-  .option('--output <folder>', 'the folder to make (default: one in runs/NAME/export)')
+  .option(
+    '--distilled',
+    'write the one model that the group was distilled into, instead of those of the agents',
+  )
+  .option('--agent <n>', 'with --merge: take the model of this agent (default: 1)', agentNumber)
+  .option(
+    '--role <role>',
+    'with --merge: take its model of this role, e.g. critic (default: the one of first answers)',
+  )
+  .option('--output <folder>', 'make this folder (default: one in runs/NAME/export)')
   .addOption(jsonOption)
   .action(async (named, options) => {
     const { series, iteration, format, models, merge, distilled, agent, role, output, json } = options;

@@ -6,7 +6,7 @@ import { UsageError } from '../../errors.ts';
 /** `colloquy grade` */
 export const grade = command(
   'grade',
-  'judge answers: JSON lines {gold, answer} or {gold, response} on stdin; each is written to stdout with "equal" (and the "answer" of a response) added',
+  'judge answers: reads JSON lines {gold, answer} or {gold, response} on stdin, and writes each with "equal" added',
   [
     `echo '{"gold": "1/2", "answer": "0.5"}' | colloquy grade`,
     `echo '{"gold": "21", "response": "So the answer is 21."}' | colloquy grade`,

@@ -23,8 +23,8 @@ export const prune = command(
     'Nights of a series: colloquy schedule prune. An experiment: remove its folder, then what only it needed is found here.',
   ],
 )
-  .option('--remove', 'remove it; without this, nothing is removed')
-  .option('--older-than <days>', 'only what nothing has written for so many days', days, 7)
+  .option('--remove', 'remove what is shown; without this, nothing is removed')
+  .option('--older-than <days>', 'show only what nothing has written for this many days', days, 7)
   .addOption(jsonOption)
   .action(async ({ remove = false, olderThan, json }) => {
     const store = openStore();

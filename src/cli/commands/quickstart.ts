@@ -31,7 +31,7 @@ import { interruptSignal } from '../terminal.ts';
 /** `colloquy quickstart` */
 export const quickstart = command(
   'quickstart',
-  'everything on a tiny model, on this machine: server, worker, three iterations, a table, a report',
+  'improve a tiny model on this machine: starts server and worker, runs three iterations, writes a report',
   [
     'colloquy quickstart                  # sets up what is missing first; a second time: goes on, or shows the result',
     'colloquy quickstart --fresh          # removes runs/quickstart and begins again',
@@ -40,7 +40,7 @@ export const quickstart = command(
   ],
 )
   .argument('[overrides...]', 'settings to change, as key=value')
-  .option('--fresh', 'remove what an earlier run left, except finished fine-tunes')
+  .option('--fresh', 'begin again: remove what an earlier run left, except finished fine-tunes')
   .addOption(jsonOption)
   .action(async (overrides, { fresh = false, json = false }) => {
     const experiment = experimentFromConfig(join(projectRoot, 'configs', 'quickstart.yaml'), overrides);

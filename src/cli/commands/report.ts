@@ -13,12 +13,12 @@ import { InvalidArgumentError } from '@commander-js/extra-typings';
 /** `colloquy report NAME` */
 export const report = command(
   'report',
-  'write again the report.html of a finished experiment, a series of nights or a study',
+  'write the report.html of a finished experiment, a series of nights or a study again',
   ['colloquy report quickstart', 'colloquy report nightly --series', 'colloquy report laptop --study'],
 )
   .argument('<name>', 'the name of the experiment, the series or the study')
-  .option('--series', 'the name is that of a series of nights')
-  .option('--study', 'the name is that of a study, finished or not')
+  .option('--series', 'take the name as that of a series of nights')
+  .option('--study', 'take the name as that of a study, finished or not')
   .addOption(jsonOption)
   .action(async (name, { series, study, json }) => {
     const write = study ? studyReport : series ? seriesReport : experimentReport;
@@ -91,7 +91,11 @@ export const track = command(
   ],
 )
   .argument('<name>', "the experiment's name", experimentName)
-  .option('--to <a,b>', `some of ${trackerNames.join(', ')} (default: those of its config)`, trackerList)
+  .option(
+    '--to <a,b>',
+    `send to some of ${trackerNames.join(', ')} (default: those of its config)`,
+    trackerList,
+  )
   .addOption(jsonOption)
   .action(async (name, { to, json }) => {
     const store = openStore();

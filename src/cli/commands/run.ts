@@ -34,7 +34,7 @@ export const run = command(
 )
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
-  .option('--detach', 'do not wait for the end')
+  .option('--detach', 'leave at once instead of showing the progress until the end')
   .addOption(priorityOption)
   .addOption(weightOption)
   .addOption(jsonOption)

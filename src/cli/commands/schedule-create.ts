@@ -35,12 +35,12 @@ export const scheduleCreate = command(
   .argument('<name>', 'the name of the schedule and of its series', seriesName)
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
-  .option('--at <HH:MM>', 'every day at this time')
-  .option('--cron <expression>', 'a cron expression instead of --at')
-  .option('--time-zone <zone>', 'of these times', machineZone)
+  .option('--at <HH:MM>', 'start a night every day at this time (this or --cron is needed)')
+  .option('--cron <expression>', 'start nights by this cron expression (instead of --at)')
+  .option('--time-zone <zone>', 'take these times in this time zone', machineZone)
   .option(
     '--overlap <policy>',
-    `when the last night still runs: ${Object.keys(overlapPolicies).join(', ')}`,
+    `do this when the last night still runs: ${Object.keys(overlapPolicies).join(', ')}`,
     'skip',
   )
   .option(
@@ -50,7 +50,7 @@ export const scheduleCreate = command(
   )
   .option('--no-pause-on-failure', 'go on after a night that failed, instead of pausing the schedule')
   .option('--no-carry-over', 'begin each night with the base model and the same questions: no series')
-  .option('--note <text>', 'shown with the schedule')
+  .option('--note <text>', 'show this text with the schedule (default: none)')
   .addOption(jsonOption)
   .action((name, path, overrides, { json, at, cron, note, ...others }) => {
     const options = scheduleOptions({ name, config: [path, ...overrides], at, cron, note, ...others });

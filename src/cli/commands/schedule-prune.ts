@@ -19,8 +19,8 @@ export const schedulePrune = command(
   ],
 )
   .argument('<series>', 'the name of the series, which is that of its schedule', seriesName)
-  .option('--keep <n>', 'how many of the newest nights to keep', nightCount, 14)
-  .option('--dry-run', 'remove nothing, only show what would be removed')
+  .option('--keep <n>', 'keep this many of the newest nights', nightCount, 14)
+  .option('--dry-run', 'only show what would be removed')
   .addOption(jsonOption)
   .action(async (series, { keep, dryRun = false, json }) => {
     const store = openStore();

@@ -23,7 +23,7 @@ import { printJson } from '../terminal.ts';
 export const schedulePause = editCommand('pause', 'start no further nights; one that runs goes on', [
   'colloquy schedule pause nightly --note "the disk is nearly full"',
 ])
-  .option('--note <text>', 'why; shown with the schedule', 'paused by hand')
+  .option('--note <text>', 'give the reason, which is shown with the schedule', 'paused by hand')
   .action((name, { note, json }) =>
     edit(name, json, async ({ handle }) => {
       await handle.pause(note);
@@ -37,7 +37,7 @@ export const scheduleUnpause = editCommand(
   'start nights again; nights that were missed meanwhile are not made up for',
   ['colloquy schedule unpause nightly'],
 )
-  .option('--note <text>', 'why; shown with the schedule (default: the note with which it was made)')
+  .option('--note <text>', 'show this text with the schedule (default: the note with which it was made)')
   .action((name, { note, json }) =>
     edit(name, json, async ({ handle, description }) => {
       // Without a note the schedule would keep the one that gives the reason for the pause.

@@ -17,10 +17,10 @@ export const serve = debatersOption(
     ],
   ),
 )
-  .option('--port <port>', 'the port to listen on', portNumber, 8080)
+  .option('--port <port>', 'listen on this port', portNumber, 8080)
   .option(
     '--host <address>',
-    'the address to listen on; with the default, other machines cannot reach it',
+    'listen on this address; with the default, other machines cannot reach it',
     '127.0.0.1',
   )
   .action(async ({ port, host, ...which }) => {

@@ -11,7 +11,7 @@ export const setup = command(
     'Commands that need them set up what is missing. Everything is kept in ~/.cache/colloquy, or $XDG_CACHE_HOME/colloquy.',
   ],
 )
-  .option('--qlora', 'what base models in 4 bits need')
+  .option('--qlora', 'also install what base models in 4 bits need')
   .action(async ({ qlora }) => {
     await runSetUp('setup.mjs');
     if (qlora) await runSetUp('setup-qlora.mjs');

@@ -19,7 +19,11 @@ export const show = command(
 )
   .argument('<name>', "the experiment's name", experimentName)
   .argument('[question]', "the question's id, e.g. train-00017")
-  .option('--iteration <i>', 'which iteration (default: the newest that has it)', iterationNumber)
+  .option(
+    '--iteration <i>',
+    'show the debate of this iteration (default: the newest that has it)',
+    iterationNumber,
+  )
   .addOption(jsonOption)
   .action(async (name, question, { iteration, json }) => {
     const store = openStore();

@@ -16,8 +16,8 @@ export const status = command('status', 'list the experiments and studies, or sh
   'colloquy status quickstart --json',
 ])
   .argument('[name]', 'the name of an experiment or a study (default: all)', experimentName)
-  .option('--filter <text>', 'list only those whose name, kind or state contains this text')
-  .option('--watch', 'refresh every two seconds')
+  .option('--filter <text>', 'list only those whose name, kind or state contains this text (default: all)')
+  .option('--watch', 'refresh every two seconds until it ends, or Ctrl-C')
   .addOption(jsonOption)
   .action((name, { filter, watch = false, json = false }) => {
     if (name !== undefined && filter !== undefined)

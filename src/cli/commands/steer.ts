@@ -55,7 +55,7 @@ export const abort = steeringCommand(
   'end an experiment as failed; what is finished stays, and `run` goes on from there',
   ['colloquy abort demo', 'colloquy abort demo --reason "wrong model"'],
 )
-  .option('--reason <text>', 'kept with the failure')
+  .option('--reason <text>', 'keep this text with the failure (default: none)')
   .action((name, { json, reason = '' }) =>
     steer(name, json, {
       update: (handle) => handle.executeUpdate<Progress, [string]>(abortUpdate.name, { args: [reason] }),
@@ -66,7 +66,7 @@ export const abort = steeringCommand(
 /** `colloquy set-iterations NAME N` */
 export const setIterations = steeringCommand(
   'set-iterations',
-  'let a running experiment end after another number of iterations',
+  'change after how many iterations a running experiment ends',
   ['colloquy set-iterations demo 5'],
 )
   .argument('<iterations>', 'iterations in all; not less than the current one', iterationCount)

@@ -36,7 +36,10 @@ export const study = command(
 )
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs/studies')
   .argument('[overrides...]', 'settings to change, as key=value')
-  .option('--detach', 'start it and leave: needs a server and a worker')
+  .option(
+    '--detach',
+    'leave at once instead of showing the progress until the end; needs a server and a worker',
+  )
   .addOption(priorityOption)
   .addOption(weightOption)
   .addOption(jsonOption)

@@ -24,7 +24,7 @@ export const validate = command(
 )
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
-  .option('--study', 'it is the config of a study')
+  .option('--study', 'take it as the config of a study')
   .addOption(jsonOption)
   .action(async (path, overrides, { study, json }) => {
     if (study) return validateStudy(path, overrides, json);

@@ -10,16 +10,12 @@ import { interruptSignal, workerPatienceMs } from '../terminal.ts';
 const allQueues = Object.values(taskQueues);
 
 /** `colloquy worker [--queues a,b]` */
-export const worker = command(
-  'worker',
-  'do the work: serve the task queues until Ctrl-C, which saves what is in flight',
-  [
-    'colloquy worker',
-    `colloquy worker --queues ${taskQueues.debate},${taskQueues.gpu}      # e.g. on a machine with a GPU`,
-    'TEMPORAL_ADDRESS=temporal.example:7233 colloquy worker',
-  ],
-)
-  .option('--queues <a,b>', `some of ${allQueues.join(', ')} (default: all)`, queueList)
+export const worker = command('worker', 'serve the task queues until Ctrl-C, which saves what is in flight', [
+  'colloquy worker',
+  `colloquy worker --queues ${taskQueues.debate},${taskQueues.gpu}      # e.g. on a machine with a GPU`,
+  'TEMPORAL_ADDRESS=temporal.example:7233 colloquy worker',
+])
+  .option('--queues <a,b>', `serve some of ${allQueues.join(', ')} (default: all)`, queueList)
   .option('--quiet', 'log only to runs/logs/worker.log')
   .action(async ({ queues = allQueues, quiet }) => {
     const version = deploymentVersion();
@@ -64,15 +60,15 @@ function queueList(given: string): TaskQueue[] {
 /** `colloquy dev` */
 export const dev = command(
   'dev',
-  'run everything on one machine: a Temporal dev server with its web UI, and a worker',
+  'start everything on one machine: a Temporal dev server with its web UI, and a worker',
   [
     'colloquy dev',
     'colloquy dev --port 7300 --ui-port 8300',
     `temporal workflow start --type experiment --task-queue colloquy --workflow-id demo --input '{}'`,
   ],
 )
-  .option('--port <port>', "the server's port; another one is used if it is taken", portNumber, 7233)
-  .option('--ui-port <port>', "the web UI's port; another one is used if it is taken", portNumber, 8233)
+  .option('--port <port>', 'give the server this port, or another one if it is taken', portNumber, 7233)
+  .option('--ui-port <port>', 'give the web UI this port, or another one if it is taken', portNumber, 8233)
   .action(async ({ port, uiPort }) => {
     await requireTools('python', 'temporal');
     // Imported only here: they load Temporal's native core and the bundler.
