@@ -9,6 +9,7 @@ import { dev, worker } from './commands/worker.ts';
 import { doctor } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
+import { init } from './commands/init.ts';
 import { presets, validate } from './commands/validate.ts';
 import { prune } from './commands/prune.ts';
 import { pushCommand } from './commands/push.ts';
@@ -26,7 +27,7 @@ import { type ExitCode, exitCodeOf, exitCodes, messageOf } from '../errors.ts';
 
 /** The commands under the headings of the help, in the order in which people meet them. */
 const groups = {
-  'Start:': [quickstart, run, study, dev, worker],
+  'Start:': [quickstart, init, run, study, dev, worker],
   'Check before a run:': [validate, doctor, presets, setup],
   'Watch and steer:': [status, pause, resume, retry, abort, setIterations, setBudget, change],
   'Look at results:': [ui, show, report, compare, track],
@@ -38,6 +39,7 @@ const groups = {
 /** The program with all of its commands. */
 export const program = command('', 'improve language models by debate, as a durable Temporal pipeline', [
   'colloquy quickstart              # improves a tiny model on this machine: a table and a report in minutes',
+  'colloquy init my.yaml            # asks four questions and writes a config for an experiment of yours',
   'colloquy validate my.yaml        # checks the config, its questions and its model',
   'colloquy dev                     # starts a Temporal server with its web UI, and a worker',
   'colloquy run my.yaml             # starts the experiment, or attaches to it, and shows its progress',

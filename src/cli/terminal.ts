@@ -1,8 +1,9 @@
-/** What commands need of the terminal: colours, tables, JSON, short paths, Ctrl-C. */
+/** What commands need of the terminal: colours, tables, JSON, short paths, Ctrl-C, questions to a person. */
 import { relative } from 'node:path';
+import { createInterface } from 'node:readline';
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import { exitCodes } from '../errors.ts';
+import { ColloquyError, exitCodes } from '../errors.ts';
 import type { Warning } from '../store/records/result.ts';
 import { terminalSafe, wrapped } from '../text/safe-text.ts';
 
@@ -119,4 +120,65 @@ export function warningsText(
     ),
   );
   return [[yellow(warnings.length === 1 ? 'Warning:' : 'Warnings:'), ...lines].join('\n')];
+}
+
+/** A question, with what may be answered, one line each. */
+export type Question<Answer> = {
+  readonly asks: string;
+  readonly choices: readonly string[];
+  /** The answer of a person who only presses Enter. */
+  readonly usual: string;
+  /** @throws ColloquyError that says what is wrong with these words */
+  readonly read: (words: string) => Answer | Promise<Answer>;
+};
+
+/** Whether an error is about what the person said. Others, such as a server that is away, may pass. */
+export function isWrongAnswer(error: unknown): error is ColloquyError & { exitCode: 2 } {
+  return error instanceof ColloquyError && error.exitCode === exitCodes.badUsage;
+}
+
+/** A person at a terminal. Ctrl-C and Ctrl-D end the process, so what asks writes nothing before all is answered. */
+export type Person = {
+  /** Asks until the answer can be used. */
+  readonly answers: <Answer>(question: Question<Answer>) => Promise<Answer>;
+  readonly confirms: (asks: string) => Promise<boolean>;
+  readonly hears: (text: string) => void;
+  readonly close: () => void;
+};
+
+/** Speaks on stderr: stdout is for results. */
+export function openTerminal(): Person {
+  const { bold, dim, red } = colours(process.stderr);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const leave = (): never => {
+    console.error('\nNothing was written.');
+    process.exit(exitCodes.interrupted);
+  };
+  terminal.on('SIGINT', leave).on('close', leave);
+  // It keeps what is typed while an answer is being checked.
+  const lines = terminal[Symbol.asyncIterator]();
+  const lineAfter = async (prompt: string): Promise<string> => {
+    terminal.setPrompt(prompt);
+    terminal.prompt();
+    const { value } = await lines.next();
+    return typeof value === 'string' ? value.trim() : leave();
+  };
+  const hears = (text: string): void => console.error(red(terminalSafe(text)));
+  return {
+    hears,
+    close: () => terminal.off('close', leave).close(),
+    confirms: async (asks) => /^y(es)?$/i.test(await lineAfter(`${bold(asks)} ${dim('[y/N]')} `)),
+    answers: async ({ asks, choices, usual, read }) => {
+      console.error(`\n${bold(asks)}\n${choices.map((line) => `  ${line}`).join('\n')}`);
+      for (;;) {
+        const said = await lineAfter(`${dim(`[${usual}]`)} > `);
+        try {
+          return await read(said === '' ? usual : said);
+        } catch (error) {
+          if (!isWrongAnswer(error)) throw error;
+          hears(error.message);
+        }
+      }
+    },
+  };
 }

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import type { ModelForm } from './fine-tune.ts';
-import { loadWorkerFile, type WorkerFile } from './load.ts';
+import { configFaults, InvalidConfig } from './faults.ts';
+import { loadWorkerFile, type WorkerFile, workerFilePath } from './load.ts';
 
 /** A key that stands where its variable's name belongs would be repeated by messages, so only names of this form are names. */
 const keyVariableName = /(^|_)(API_?KEYS?|KEYS?|TOKENS?|SECRETS?|PASSWORDS?|PAT|AUTH)(_|$)/i;
@@ -203,6 +204,16 @@ export function servedForms({
   return kind === 'local' || address === undefined ? ['adapter', 'full'] : ['adapter'];
 }
 
+/** The endpoint that such settings describe. @throws InvalidConfig with every fault, without showing values */
+export function endpointOf(settings: object): EndpointConfig {
+  const parsed = endpointConfigSchema.safeParse(settings);
+  if (parsed.success) return parsed.data;
+  throw new InvalidConfig(
+    configFaults(endpointConfigSchema, settings, parsed.error, { showValues: false }),
+    'The endpoint',
+  );
+}
+
 const endpointsSchema = z.record(z.string(), endpointConfigSchema);
 
 /** No value is shown, because a key could have been put in the wrong place. */
@@ -211,6 +222,13 @@ const endpointsFile: WorkerFile = {
   file: 'endpoints.yaml',
   showValues: false,
 };
+
+/** The file that `loadEndpoints` reads. */
+export function endpointsPath(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  return workerFilePath(endpointsFile, environment);
+}
 
 /**
  * The endpoints by name: `local`, and those of the file that COLLOQUY_ENDPOINTS names (else `configs/endpoints.yaml`, which

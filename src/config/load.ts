@@ -94,11 +94,12 @@ export function notDefinedHere(
  */
 export function loadWorkerFile<Schema extends z.ZodType>(
   schema: Schema,
-  { variable, file, showValues }: WorkerFile,
+  workerFile: WorkerFile,
   environment: Readonly<Record<string, string | undefined>>,
 ): z.infer<Schema> {
+  const { variable, showValues } = workerFile;
   const named = environment[variable];
-  const path = named ? resolve(named) : join(ownFolder(), 'configs', file);
+  const path = workerFilePath(workerFile, environment);
   // An empty file, or one with comments alone, describes nothing; the defaults are then in force.
   const content = named || pathExists(path) ? (parseYaml(readText(path), path) ?? {}) : {};
   if (!isConfigInput(content))
@@ -107,6 +108,15 @@ export function loadWorkerFile<Schema extends z.ZodType>(
   if (!parsed.success)
     throw new InvalidConfig(configFaults(schema, content, parsed.error, { showValues }), path);
   return parsed.data;
+}
+
+/** Where such a part is, whether it is there or not. */
+export function workerFilePath(
+  { variable, file }: WorkerFile,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  const named = environment[variable];
+  return named ? resolve(named) : join(ownFolder(), 'configs', file);
 }
 
 export type WorkerFile = { readonly variable: string; readonly file: string; readonly showValues: boolean };
@@ -151,7 +161,8 @@ function containsItself(value: unknown, above: readonly unknown[] = []): boolean
 
 const largestConfig = 1_000_000;
 
-function readText(path: string): string {
+/** The text of a config. @throws InvalidConfig when it cannot be read, is too large, or is not text */
+export function readText(path: string): string {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);

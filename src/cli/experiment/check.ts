@@ -56,8 +56,11 @@ export type Checked = {
  * @throws InvalidConfig for an unknown endpoint or trainer, a missing model, and fine-tunes that cannot learn
  * @throws as `Task.pool` does, and as `reachEndpoint` does
  */
-export async function checkExperiment(config: ExperimentConfig, store: Store): Promise<Checked> {
-  const endpoints = loadEndpoints();
+export async function checkExperiment(
+  config: ExperimentConfig,
+  store: Store,
+  endpoints: Readonly<Record<string, EndpointConfig>> = loadEndpoints(),
+): Promise<Checked> {
   const asked = baseModelsOf(config).map((of) => ({
     of,
     endpoint: Object.hasOwn(endpoints, of.model.endpoint) ? endpoints[of.model.endpoint] : undefined,
