@@ -7,6 +7,7 @@ import { compare } from './commands/compare.ts';
 import { completion } from './commands/completion.ts';
 import { dev, worker } from './commands/worker.ts';
 import { doctor } from './commands/doctor.ts';
+import { estimate } from './commands/estimate.ts';
 import { exportCommand } from './commands/export.ts';
 import { grade } from './commands/grade.ts';
 import { init } from './commands/init.ts';
@@ -28,7 +29,7 @@ import { type ExitCode, exitCodeOf, exitCodes, messageOf } from '../errors.ts';
 /** The commands under the headings of the help, in the order in which people meet them. */
 const groups = {
   'Start:': [quickstart, init, run, study, dev, worker],
-  'Check before a run:': [validate, doctor, presets, setup],
+  'Check before a run:': [validate, estimate, doctor, presets, setup],
   'Watch and steer:': [status, pause, resume, retry, abort, setIterations, setBudget, change],
   'Look at results:': [ui, show, report, compare, track],
   'Use the agents:': [ask, serve, exportCommand, pushCommand],

@@ -39,7 +39,7 @@ export const validate = command(
 
 function checkedText({ questions, endpoints, estimate: expected, warnings }: Checked): string[] {
   const transfer = Object.entries(questions.ofTransfer).map(([task, size]) => `${count(size)} of ${task}`);
-  const { answers, tokens, seconds, bytes, steps, models, cost, trainedTokens } = expected;
+  const { answers, tokens, seconds, time, bytes, steps, models, cost, trainedTokens } = expected;
   return [
     `questions: ${count(questions.train)} to train on, ${count(questions.heldOut)} held out${questions.validation === undefined ? '' : `, ${count(questions.validation)} for validation`}${transfer.length > 0 ? `, ${listed(transfer)}` : ''}`,
     ...questions.leftOut.map(
@@ -57,7 +57,7 @@ function checkedText({ questions, endpoints, estimate: expected, warnings }: Che
     ...models.flatMap((model) => modelText(model, models.length)),
     seconds === null
       ? `time: ${timeText(models)}; this estimate gets better when an experiment with ${models.length === 1 ? 'this model' : 'these models'} has finished in this store`
-      : `about ${duration(seconds)}, at the rate of the experiment that finished last`,
+      : `about ${duration(seconds)}, at the speed of the experiment ${time?.from}`,
     ...warnings.map(({ says, remedy }) => `warning: ${says} ${remedy}`),
   ];
 }
@@ -141,7 +141,13 @@ async function validateStudy(
     const all = together(others);
     checks.set(column, {
       ...checked,
-      estimate: { ...all, models: neededByAll(models), seconds: null, cost: costOf(checked, all) },
+      estimate: {
+        ...all,
+        models: neededByAll(models),
+        time: null,
+        seconds: null,
+        cost: costOf(checked, all),
+      },
     });
   }
   const experiments = study.cells.map(({ name: experiment, config }) => ({ name: experiment, config }));
