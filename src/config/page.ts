@@ -6,6 +6,7 @@ import * as server from './server-contract.ts';
 import { experimentConfigSchema } from './experiment.ts';
 import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';
 import { experimentNameSchema } from './names.ts';
+import { configFormat } from './resolve.ts';
 import { studyConfigSchema } from './study.ts';
 
 /** docs/configuration.md: every setting of an experiment and of a study. */
@@ -14,6 +15,7 @@ export function configurationPage(): string {
     '# Configuration',
     'Generated from the schema by `npx tsx src/config/write-schema.ts`; do not edit it by hand. Editors complete and check configs with [configs/schema.json](../configs/schema.json).',
     'Every setting may be omitted. It then has the value of the `preset` (default: `quickstart`), and otherwise the default in this table, which is the paper’s wherever the paper has one. On the command line: `key=value`, `task.train_size=100`.',
+    '`format: 1` may stand in a file, as `colloquy init` writes it. A version that does not know the format of a config refuses it ([operating.md](operating.md#versions-and-formats)).',
     'An object that is *not there* by default has no effect until you name it, and the defaults of its settings hold only then: `guard: {}` is a guard with all its defaults.',
     '## An experiment',
     table(experimentConfigSchema),
@@ -108,10 +110,20 @@ export function configJsonSchema(): object {
         'A file of configs/, without its ending. The settings of this file replace those of the preset.',
       ),
     name: experimentNameSchema.optional(),
+    format,
     ...experimentConfigSchema.shape,
   });
   return draft7(fileSchema);
 }
+
+const format = z
+  .int()
+  .min(1)
+  .max(configFormat)
+  .optional()
+  .describe(
+    'The format of the config, which a newer version may change: docs/operating.md. Default: that of this version.',
+  );
 
 /** The JSON Schema of a study's FILE. */
 export function studyJsonSchema(): object {
@@ -121,7 +133,7 @@ export function studyJsonSchema(): object {
     .describe(
       'A file of configs/studies/, without its ending. The keys of this file replace those of the preset.',
     );
-  return draft7(z.strictObject({ preset, ...studyConfigSchema.shape }));
+  return draft7(z.strictObject({ preset, format, ...studyConfigSchema.shape }));
 }
 
 function draft7(schema: z.ZodType): object {

@@ -8,7 +8,7 @@ import { agentCount, embeddedModel, type ExperimentConfig, experimentConfigSchem
 import { validationFaults } from './guard.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown, hiddenKeyFaults } from './faults.ts';
 import { mostVotes, voteFaults } from './fine-tune.ts';
-import { projectRoot } from './installation.ts';
+import { colloquyVersion, projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, readYaml, yamlFilesIn } from './load.ts';
 import { isEmbedded } from './model-name.ts';
 import { experimentNameSchema } from './names.ts';
@@ -17,7 +17,7 @@ import { withOwnNames } from './other-names.ts';
 
 /**
  * The complete config of an input. The input's keys replace those of its `preset` (default: `quickstart`), which may name another
- * preset; the rest are the paper's settings. `name` is checked and left out, because it is not a setting.
+ * preset; the rest are the paper's settings. `name` and `format` are checked and left out, because they are no settings.
  *
  * @param input a plain object; null and undefined mean `{}`
  * @throws InvalidConfig with every fault
@@ -36,7 +36,8 @@ export function resolveConfig(input: unknown): ExperimentConfig {
       'The input',
     );
   }
-  const { name, ...rest } = given;
+  const { name, format, ...rest } = given;
+  requireOwnFormat(format);
   const { settings, faults } = overPresets(withOwnNames(rest), []);
   const parsed = experimentConfigSchema.safeParse(settings);
   const all = [
@@ -161,6 +162,23 @@ function unknownPreset(preset: unknown, names: readonly string[]): string {
 
 function inCircle(chain: readonly string[]): string {
   return `presets name each other in a circle: ${chain.join(' -> ')}`;
+}
+
+/** The format of configs that this version writes. It grows when a setting gets another meaning; docs/operating.md has the policy. */
+export const configFormat = 1;
+
+/** A config of a newer format may mean something else by the settings that this version knows, so only its format is named. @throws InvalidConfig */
+export function requireOwnFormat(format: unknown): void {
+  if (
+    format === undefined ||
+    (Number.isInteger(format) && Number(format) >= 1 && Number(format) <= configFormat)
+  )
+    return;
+  const message =
+    Number.isInteger(format) && Number(format) > configFormat
+      ? `${shown(format)} was given, and Colloquy ${colloquyVersion()} reads configs up to format ${configFormat}: a newer version wrote this one. Install a version that reads it`
+      : `${shown(format)} was given; expected ${configFormat}, the format of configs, or nothing`;
+  throw new InvalidConfig([{ path: 'format', message }]);
 }
 
 function nameFaults(name: unknown): ConfigFault[] {

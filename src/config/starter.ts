@@ -7,6 +7,7 @@ import { embeddedModel } from './experiment.ts';
 import { hubDatasets } from './hub-datasets.ts';
 import type { ConfigInput } from './load.ts';
 import { isEmbedded } from './model-name.ts';
+import { configFormat } from './resolve.ts';
 
 /** The four answers. */
 export type Answers = {
@@ -126,6 +127,7 @@ export function starterConfig(
   const { task, model, endpoint, budget } = answers;
   const tiny = isEmbedded({ model_name_or_path: model });
   const lines: Line[] = [
+    [`format: ${configFormat}`, 'the format of this file, so that a version with another one knows it'],
     tiny
       ? [
           'preset: quickstart',
@@ -182,10 +184,7 @@ function taskLines(task: StarterTask, found: string): Line[] {
           '  kind: jsonl',
           'your own questions: rows {"question": …, "answer": …}, as JSON lines, JSON or Parquet',
         ],
-        [
-          `  train_file: ${scalar(task.train_file)}`,
-          `${found}; test_file: names others for that`,
-        ],
+        [`  train_file: ${scalar(task.train_file)}`, `${found}; test_file: names others for that`],
       ];
     case 'hub':
       return [

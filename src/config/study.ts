@@ -9,7 +9,7 @@ import { projectRoot } from './installation.ts';
 import { type ConfigInput, isConfigInput, mergeConfig, mergeStudy, readYaml } from './load.ts';
 import { studyNameSchema } from './names.ts';
 import { withOwnNames } from './other-names.ts';
-import { type Preset, presets, resolveConfig } from './resolve.ts';
+import { type Preset, presets, requireOwnFormat, resolveConfig } from './resolve.ts';
 
 const labelRule =
   'a name within a study is 1 to 24 letters, digits, "_" or "-", and begins with a letter or digit';
@@ -134,7 +134,8 @@ function parseStudy(input: unknown): StudyConfig {
     const message = `${shown(given)} was given; expected one object, e.g. {"methods": ["base", "debate"], "experiments": [{"name": "arithmetic"}]}`;
     throw new InvalidConfig([{ path: '', message }], 'The study');
   }
-  const { preset, ...own } = given;
+  const { preset, format, ...own } = given;
+  requireOwnFormat(format);
   const settings = preset === undefined ? own : mergeStudy(presetOf(preset), own);
   const parsed = studyConfigSchema.safeParse(settings);
   if (parsed.success) return parsed.data;

@@ -9,17 +9,17 @@ import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../conf
 import { fileBlobs } from './blobs-file.ts';
 import { openBucket } from './blobs-s3.ts';
 import { below, type Blobs, type Place, placeIn } from './blobs.ts';
-import { NotVisibleYet, OtherStore } from './errors.ts';
+import { NotVisibleYet, OtherStore, OtherVersion } from './errors.ts';
 import type { JournalPlace } from './files/segments.ts';
 
 /** Everything durable: what experiments leave, and from what they continue. Folders are made at the first write. */
 export type Store = {
   readonly blobs: Blobs;
-  /** For people: where the store is. */
+  /** Where it is, for people. */
   readonly root: string;
   /**
-   * The absolute path of the folder with this worker's own files: journals, checkpoints, logs, Temporal's database, copies of what is in a
-   * bucket. A store of files has them in its own folder, so that workers that share the store share the journals.
+   * The absolute path of this worker's own files: journals, checkpoints, logs, Temporal's database, copies of what is in a bucket. A store
+   * of files has them in its own folder, so that workers that share it share the journals.
    */
   readonly local: string;
   /** Tries whether this worker can use the store. @throws S3Refused, S3Unreachable, S3StoreUnsafe */
@@ -28,11 +28,9 @@ export type Store = {
   readonly logs: string;
   /** The file or folder that a reference names. */
   place(name: string): Place;
-  /** The folder of an experiment. @throws ZodError when the name is not valid, so that no path leads out of the store */
+  /** The folders of an experiment, a series of nights and a study. @throws ZodError when the name is not valid, so that no path leads out of the store */
   experiment(name: string): Place;
-  /** The folder of a series of nights. @throws ZodError when the name is not valid */
   series(name: string): Place;
-  /** The folder of a study. @throws ZodError when the name is not valid */
   study(name: string): Place;
   /** The folder of a finished fine-tune, by its content address. */
   model(key: string): Place;
@@ -44,17 +42,14 @@ export type Store = {
   prunedModel(key: string): Place;
   /** Where the trainer keeps the checkpoints of a fine-tune: a local folder. */
   checkpoints(key: string): string;
-  /** A journal of answers that experiments share. `shard`: see `shardName`. @throws ZodError when `name` is not valid */
+  /** A journal of answers that experiments share; `shardName` names `shard`. @throws ZodError when `name` is not valid */
   sharedAnswers(name: string, seed: string, shard: string): JournalPlace;
-  /** The journal of this name. */
   journal(name: string): JournalPlace;
 };
 
 /**
- * Opens the store at `root`: a folder, or `s3://BUCKET/PREFIX`. Default: COLLOQUY_STORE, or `runs/` in the project; for a
- * package, in the current folder. Nothing is read or asked for before it is needed.
- *
- * @param blobs where the bytes are kept, instead of there
+ * Opens the store at `root`: a folder, or `s3://BUCKET/PREFIX`. Default: COLLOQUY_STORE, or `runs/` in the project; for a package, in the
+ * current folder. Nothing is read or asked for before it is needed. @param blobs where the bytes are kept, instead of there
  * @throws InvalidS3Address, InvalidS3Setting
  */
 export function openStore(
@@ -192,7 +187,6 @@ const again: { [set in QuestionSet]?: QuestionSet } = {
   distilled: 'heldout',
   samples: 'train',
 };
-
 const folders: { [set in QuestionSet]?: string } = { train: 'debates', heldout: 'evaluation' };
 const folderOf = (set: QuestionSet): string => folders[set] ?? set;
 const numbered = (shard: number): string => String(shard).padStart(3, '0');
@@ -254,24 +248,25 @@ export type StoreIdentity = {
   readonly path: string;
 };
 
-const documentSchema = z.object({ id: z.string() });
+const storeFormat = 1;
+const documentSchema = z.object({ id: z.string(), formatVersion: z.number().default(1) });
 
 /** By path. When a running worker's store is emptied, the store gets the same id again. */
 const known = new Map<string, string>();
 
-/** The identity of a store. A store without an id gets one, the same for all workers on any hosts. @throws NotVisibleYet, DiskFull, StoreNotWritable, FileRefused */
+/** The identity of a store. A store without an id gets one, the same for all workers on any hosts. @throws NotVisibleYet, DiskFull, StoreNotWritable, FileRefused, OtherVersion */
 export async function storeIdentity(store: Store): Promise<StoreIdentity> {
   const { blobs, name, where } = store.place('store.json');
   const found = await blobs.get(name);
-  let id = found === null ? undefined : idIn(found);
+  let id = found === null ? undefined : idIn(found, where);
   if (id === undefined) {
     id = known.get(store.root) ?? randomUUID();
-    const bytes = Buffer.from(`${JSON.stringify({ formatVersion: 1, id })}\n`);
+    const bytes = Buffer.from(`${JSON.stringify({ formatVersion: storeFormat, id })}\n`);
     // A damaged file is replaced: nothing depends on it but this comparison.
     if (found !== null) await blobs.replace(name, bytes);
     else if ((await blobs.putOnce(name, bytes)) === 'other') {
       const others = await blobs.get(name);
-      id = others === null ? undefined : idIn(others);
+      id = others === null ? undefined : idIn(others, where);
       if (id === undefined) throw new NotVisibleYet(where);
     }
   }
@@ -279,12 +274,17 @@ export async function storeIdentity(store: Store): Promise<StoreIdentity> {
   return { id, host: hostname(), path: store.root };
 }
 
-function idIn(bytes: Buffer): string | undefined {
+/** Undefined where the file is damaged. @throws OtherVersion for a store of a newer format: all else in it may mean something else, too */
+function idIn(bytes: Buffer, where: string): string | undefined {
+  let content: unknown;
   try {
-    return documentSchema.parse(JSON.parse(bytes.toString('utf8'))).id;
+    content = JSON.parse(bytes.toString('utf8'));
   } catch {
     return undefined;
   }
+  const { data } = documentSchema.safeParse(content);
+  if (data === undefined || data.formatVersion <= storeFormat) return data?.id;
+  throw new OtherVersion(where, `the store has format ${data.formatVersion}; it reads up to ${storeFormat}`);
 }
 
 /**

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { projectRoot } from '../../src/config/installation.ts';
 import { presets, requireOwnModel, resolveConfig } from '../../src/config/resolve.ts';
+import { resolveStudy } from '../../src/config/study.ts';
 
 /** The message with which the input is refused. */
 function refusal(input: unknown): string {
@@ -217,5 +218,24 @@ describe('resolving the config of an experiment', () => {
     const paths = ['agnets', 'seed', 'task.form', 'preset', 'name'];
     for (const path of paths) expect(refusal(input)).toContain(`\n  ${path}: `);
     expect(refusal(input)).toContain('faults:');
+  });
+});
+
+describe('the format of a config', () => {
+  it('may be stated, and changes nothing', () => {
+    expect(resolveConfig({ format: 1, seed: 3 })).toEqual(resolveConfig({ seed: 3 }));
+    expect(resolveStudy('laptop', { preset: 'laptop', format: 1 })).toEqual(
+      resolveStudy('laptop', { preset: 'laptop' }),
+    );
+  });
+
+  it.each([
+    [2, /2 was given, and Colloquy .* reads configs up to format 1: a newer version wrote this one/],
+    ['one', /"one" was given; expected 1/],
+    [0, /0 was given; expected 1/],
+  ])('is refused when it is %j, before the settings are read', (format, words) => {
+    expect(() => resolveConfig({ format, a_newer_setting: true })).toThrow(words);
+    expect(() => resolveConfig({ format, a_newer_setting: true })).not.toThrow(/a_newer_setting/);
+    expect(() => resolveStudy('laptop', { preset: 'laptop', format })).toThrow(words);
   });
 });

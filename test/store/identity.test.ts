@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { activity, type Dependencies } from '../../src/activities/activity.ts';
@@ -20,6 +20,25 @@ async function stepAt(name: string, begunIn: StoreIdentity, code = codeHash()): 
     .catch((error: unknown) => error);
 }
 const done = { attempt: 1, output: 'done' };
+
+describe('a store', () => {
+  it('of a newer format is refused by name, and stays as it is', async () => {
+    mkdirSync(join(folder, 'newer'));
+    const text = '{"formatVersion": 2, "id": "some"}';
+    writeFileSync(join(folder, 'newer', 'store.json'), text);
+    await expect(storeIdentity(at('newer'))).rejects.toMatchObject({
+      name: 'OtherVersion',
+      message: expect.stringMatching(/newer\/store\.json .*format 2; it reads up to 1/),
+    });
+    expect(readFileSync(join(folder, 'newer', 'store.json'), 'utf8')).toBe(text);
+  });
+
+  it('without a format is one of the first versions, and is read', async () => {
+    mkdirSync(join(folder, 'older'));
+    writeFileSync(join(folder, 'older', 'store.json'), '{"id": "some"}');
+    expect((await storeIdentity(at('older'))).id).toBe('some');
+  });
+});
 
 describe('a step of an experiment', () => {
   it('is refused by a worker with another store, which names both, and may be taken by another worker', async () => {
