@@ -122,9 +122,9 @@ export function warningsText(
   return [[yellow(warnings.length === 1 ? 'Warning:' : 'Warnings:'), ...lines].join('\n')];
 }
 
-/** A question, with what may be answered, one line each. */
 export type Question<Answer> = {
   readonly asks: string;
+  /** What may be answered, a line each. */
   readonly choices: readonly string[];
   /** The answer of a person who only presses Enter. */
   readonly usual: string;
@@ -146,14 +146,11 @@ export type Person = {
   readonly close: () => void;
 };
 
-/** Speaks on stderr: stdout is for results. */
+/** Speaks on stderr. */
 export function openTerminal(): Person {
   const { bold, dim, red } = colours(process.stderr);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const leave = (): never => {
-    console.error('\nNothing was written.');
-    process.exit(exitCodes.interrupted);
-  };
+  const leave = () => (console.error('\nNothing was written.'), process.exit(exitCodes.interrupted));
   terminal.on('SIGINT', leave).on('close', leave);
   // It keeps what is typed while an answer is being checked.
   const lines = terminal[Symbol.asyncIterator]();
@@ -163,9 +160,8 @@ export function openTerminal(): Person {
     const { value } = await lines.next();
     return typeof value === 'string' ? value.trim() : leave();
   };
-  const hears = (text: string): void => console.error(red(terminalSafe(text)));
   return {
-    hears,
+    hears: (text) => console.error(red(terminalSafe(text))),
     close: () => terminal.off('close', leave).close(),
     confirms: async (asks) => /^y(es)?$/i.test(await lineAfter(`${bold(asks)} ${dim('[y/N]')} `)),
     answers: async ({ asks, choices, usual, read }) => {
@@ -176,7 +172,7 @@ export function openTerminal(): Person {
           return await read(said === '' ? usual : said);
         } catch (error) {
           if (!isWrongAnswer(error)) throw error;
-          hears(error.message);
+          console.error(red(terminalSafe(error.message)));
         }
       }
     },

@@ -125,9 +125,12 @@ async function measuredSpeed(config: ExperimentConfig, store: Store): Promise<Sp
 
 /** The settings that name models. A plain number of agents names none. */
 const modelsSchema = z.object({
-  model: z.unknown(),
-  agents: z.unknown().transform((agents) => (typeof agents === 'number' ? undefined : agents)),
-  summarizer: z.unknown(),
+  model: z.unknown().optional(),
+  agents: z
+    .unknown()
+    .transform((agents) => (typeof agents === 'number' ? undefined : agents))
+    .optional(),
+  summarizer: z.unknown().optional(),
 });
 
 async function resultWithModelsOf(
