@@ -39,11 +39,19 @@ describe('the errors of Colloquy', () => {
     await expect(lines.join('')).toMatchFileSnapshot('error-policies.txt');
   });
 
+  it('have anchors in the runbook, to which messages link', () => {
+    const rows = [...runbook().matchAll(/^\| <a id="(\w+)"><\/a>`(\w+)`/gm)].map(([, id, name]) => ({
+      id,
+      name,
+    }));
+    expect(rows.length).toBeGreaterThan(100);
+    for (const { id, name = '' } of rows) expect(id).toBe(name.toLowerCase());
+  });
+
   it('are all in the runbook, with what to do and whether a step tries again by itself', () => {
-    const runbook = readFileSync(new URL('../docs/runbook.md', import.meta.url), 'utf8');
-    const rows = [...runbook.matchAll(/^\| `(\w+)` \| (yes|no|by its kind) \| .{10,} \|$/gm)].map(
-      ([, name = '', again = '']) => `${name}: ${again}`,
-    );
+    const rows = [
+      ...runbook().matchAll(/^\| <a id="\w+"><\/a>`(\w+)` \| (yes|no|by its kind) \| .{10,} \|$/gm),
+    ].map(([, name = '', again = '']) => `${name}: ${again}`);
     const again: Readonly<Record<string, string>> = { true: 'yes', false: 'no' };
     expect(rows.toSorted()).toEqual(
       policies
@@ -53,6 +61,10 @@ describe('the errors of Colloquy', () => {
     );
   });
 });
+
+function runbook(): string {
+  return readFileSync(new URL('../docs/runbook.md', import.meta.url), 'utf8');
+}
 
 function errorFiles(): string[] {
   return readdirSync(source, { recursive: true, encoding: 'utf8' })

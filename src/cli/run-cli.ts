@@ -24,7 +24,8 @@ import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
 import { study } from './commands/study.ts';
 import { ui } from './commands/ui.ts';
-import { type ExitCode, exitCodeOf, exitCodes, messageOf } from '../errors.ts';
+import { ColloquyError, type ExitCode, exitCodeOf, exitCodes, messageOf } from '../errors.ts';
+import { runbookEntries } from './terminal.ts';
 
 /** The commands under the headings of the help, in the order in which people meet them. */
 const groups = {
@@ -89,7 +90,11 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
     // Commander has printed its message, or the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badUsage;
     console.error(messageOf(error));
-    return exitCodeOf(error);
+    const code = exitCodeOf(error);
+    // A wrong command line or config is explained by its message alone.
+    if (error instanceof ColloquyError && code !== exitCodes.badUsage)
+      for (const line of runbookEntries([error.name])) console.error(line);
+    return code;
   }
 }
 

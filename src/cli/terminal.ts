@@ -1,8 +1,10 @@
 /** What commands need of the terminal: colours, tables, JSON, short paths, Ctrl-C, questions to a person. */
-import { relative } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import Table from 'cli-table3';
 import pc from 'picocolors';
+import { projectRoot } from '../config/installation.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import type { Warning } from '../store/records/result.ts';
 import { terminalSafe, wrapped } from '../text/safe-text.ts';
@@ -72,6 +74,16 @@ export function shortPath(path: string): string {
   if (path.includes('://')) return path;
   const short = relative(process.cwd(), path);
   return short.length < path.length && !short.startsWith('..') ? short : path;
+}
+
+/** Where the runbook says what to do about errors of these names: its path with the entry. Nothing for names that have no entry. */
+export function runbookEntries(errors: readonly string[]): string[] {
+  const path = join(projectRoot, 'docs', 'runbook.md');
+  const page = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  return [...new Set(errors)]
+    .map((error) => error.toLowerCase())
+    .filter((entry) => page.includes(`<a id="${entry}"></a>`))
+    .map((entry) => `What to do: ${shortPath(path)}#${entry}`);
 }
 
 /**

@@ -23,7 +23,7 @@ import { distilledText } from '../../workflows/progress-table.ts';
 import { type Note, waitingNotes } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
 import { resultTable } from '../result-table.ts';
-import { printJson, shortPath, wantsColours, warningsText } from '../terminal.ts';
+import { printJson, runbookEntries, shortPath, wantsColours, warningsText } from '../terminal.ts';
 
 /** What starting an experiment came to. */
 export type Start =
@@ -250,6 +250,7 @@ export async function printEnding(
       if (json) printJson({ name, state: 'parked', waiting: ending.progress.waiting });
       console.error(`${name} waits for you.`);
       for (const note of waitingNotes(ending.progress)) console.error(`\n${noteText(note)}`);
+      for (const line of runbookLines(ending.progress)) console.error(line);
       return exitCodes.waitsForPerson;
     case 'failed':
       return printFailure(ending, { name, json, comeBack });
@@ -260,6 +261,11 @@ export async function printEnding(
       console.error(`To stop it for a while:  colloquy pause ${name}`);
       return exitCodes.interrupted;
   }
+}
+
+/** Where the runbook says what to do about what an experiment waits for. */
+export function runbookLines({ waiting }: Pick<Progress, 'waiting'>): string[] {
+  return runbookEntries(waiting.flatMap(({ reason }) => /^\w+(?=: )/.exec(reason) ?? []));
 }
 
 /** A note as text for a terminal. */
@@ -276,6 +282,7 @@ export function printFailure({ type, reason }: Failed, { name, json, comeBack }:
   if (json) printJson({ name, state: 'failed', type, reason });
   console.error(`${name} failed (${type}): ${terminalSafe(reason)}`);
   if (type === 'InvalidConfig') return exitCodes.badUsage;
+  for (const line of runbookEntries([type])) console.error(line);
   console.error(`What is finished stays. To go on:  ${comeBack}`);
   return exitCodes.failed;
 }
