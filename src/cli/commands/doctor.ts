@@ -1,3 +1,4 @@
+import { colloquy } from '../../config/installation.ts';
 import { exitCodes } from '../../errors.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { checkStore } from '../../store/whole-store.ts';
@@ -38,8 +39,12 @@ export const doctor = command(
     if (json) return printJson({ machine, needs });
     console.log(listText('This machine', machine));
     if (config !== undefined) console.log(`\n${listText(`What ${config} needs`, needs)}`);
-    if (missing.length > 0)
-      console.log(`\nNeeded, and missing or unusable: ${missing.map(({ what }) => what).join(', ')}.`);
+    const lacks = missing.map(({ what }) => what).join(', ');
+    console.log(
+      missing.length > 0
+        ? `\nNeeded, and missing or unusable: ${lacks}. What to do stands beside each of them.`
+        : `\nNothing that is needed is missing.${config === undefined ? ` For an experiment: ${colloquy} doctor CONFIG` : ''}`,
+    );
   });
 
 async function printStoreCheck(store: Store, json: true | undefined): Promise<void> {
@@ -81,7 +86,11 @@ async function temporalServer(): Promise<Finding> {
     await temporal.close();
     return { what, found: `${temporal.address}, namespace ${temporal.namespace}`, state: 'ok' };
   } catch {
-    return { what, found: 'none answers; run, quickstart and dev start one', state: 'absent' };
+    return {
+      what,
+      found: `none answers. Start one, with a worker: ${colloquy} dev. quickstart and study start their own`,
+      state: 'absent',
+    };
   }
 }
 

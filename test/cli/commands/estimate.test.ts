@@ -63,11 +63,9 @@ describe('colloquy estimate', () => {
   });
 
   it('computes time and money from speeds and prices that are given', async () => {
-    const { tokens, time, money } = await estimated(
-      'quickstart',
-      ...['--tokens-per-second', '1000', '--training-tokens-per-second', '500'],
-      ...['--price-in', '2', '--price-out', '8', '--price-training', '25', '--price-hour', '3.6'],
-    );
+    const speeds = ['--tokens-per-second', '1000', '--training-tokens-per-second', '500'];
+    const prices = ['--price-in', '2', '--price-out', '8', '--price-training', '25', '--price-hour', '3.6'];
+    const { tokens, time, money } = await estimated('quickstart', ...speeds, ...prices);
     const hours = (tokens.written / 1000 + tokens.trained / 500) / 3600;
     expect(time.answers).toEqual({
       seconds: tokens.written / 1000,
