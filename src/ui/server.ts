@@ -1,8 +1,7 @@
 /** The server behind `colloquy ui`: pages about a store, which change nothing. It answers to this machine alone. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { promises, Readable } from 'node:stream';
 import type { VNode } from 'preact';
 import { z } from 'zod';
 import { productFile } from '../config/installation.ts';
@@ -128,7 +127,7 @@ async function send(
     response.writeHead(status, all).end(typeof body === 'string' ? body : undefined);
   } else {
     response.writeHead(status, all);
-    await pipeline(Readable.from(body), response);
+    await promises.pipeline(Readable.from(body), response);
   }
 }
 

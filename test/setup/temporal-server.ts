@@ -37,6 +37,7 @@ async function startServer(): Promise<TestWorkflowEnvironment> {
 
 /** Files that start workers have a namespace each, because the queues' names are the product's own. */
 const namespaces = [
+  'ui',
   'workflows',
   'golden',
   'own-models',

@@ -1,4 +1,5 @@
 import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { NamespaceNotFoundError } from '@temporalio/common';
 import { ColloquyError, messageOf } from '../../errors.ts';
 import { openStore } from '../../store/store.ts';
 import type { Told } from '../../ui/contents.ts';
@@ -75,7 +76,10 @@ export function askTemporal(): Live & { readonly close: () => Promise<void> } {
       const temporal = await connection;
       return { value: await temporal.client.withDeadline(Date.now() + patienceMs, () => ask(temporal)) };
     } catch (error) {
-      const known = error instanceof ColloquyError || isGrpcServiceError(error);
+      const known =
+        error instanceof ColloquyError ||
+        error instanceof NamespaceNotFoundError ||
+        isGrpcServiceError(error);
       if (!known) console.error(messageOf(error));
       silent = {
         until: Date.now() + patienceMs,
