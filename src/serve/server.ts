@@ -132,9 +132,7 @@ function requireAllowed({ headers }: IncomingMessage, apiKey: string | undefined
       given === undefined
         ? 'No API key was given: send Authorization: Bearer KEY.'
         : 'The API key is not right.',
-      {
-        code: 'invalid_api_key',
-      },
+      { code: 'invalid_api_key' },
     );
 }
 

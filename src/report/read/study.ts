@@ -149,12 +149,7 @@ const tableSchema = z.object({
   notes: z.array(z.string()).default([]),
 });
 
-/**
- * The tables of accuracies that a study's report has written, as far as it has got. A table that is not in this store, or has another form, is
- * left out.
- *
- * @param names of the tables that there are
- */
+/** The tables of accuracies among those that a study's report has written. One that is not in this store, or has another form, is left out. */
 export async function accuracyTables(
   store: Store,
   study: string,
@@ -170,8 +165,8 @@ export async function accuracyTables(
 }
 
 async function readTable(store: Store, study: string, name: string): Promise<Table | null> {
-  const { blobs, name: path } = studyFiles(store, study).table(name, 'json');
-  const bytes = await blobs.get(path);
+  const place = studyFiles(store, study).table(name, 'json');
+  const bytes = await store.blobs.get(place.name);
   if (bytes === null) return null;
   try {
     return { name, ...tableSchema.parse(JSON.parse(bytes.toString('utf8'))) };
