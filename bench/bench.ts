@@ -11,6 +11,7 @@ import type { Benchmark } from './benchmark.ts';
 import { generation } from './generation.ts';
 import { grading } from './grading.ts';
 import { growth } from './growth.ts';
+import { hosts } from './hosts.ts';
 import { machine } from './machine.ts';
 import { overhead } from './overhead.ts';
 import { saturation } from './saturation.ts';
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   generation,
   overhead,
   growth,
+  hosts,
   grader: grading,
   trainer,
   versus,

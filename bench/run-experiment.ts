@@ -14,6 +14,8 @@ export type RunSettings = {
   readonly heldOut: number;
   /** Questions that the agents learn from in one iteration; 0 only evaluates the base. */
   readonly train: number;
+  /** Questions of a shard; 32 unless told. */
+  readonly shardSize?: number;
 };
 
 export type ExperimentRun = {
@@ -86,14 +88,14 @@ async function whenParked(
   return undefined;
 }
 
-function inputOf({ seed, baseModel, heldOut, train }: RunSettings) {
+function inputOf({ seed, baseModel, heldOut, train, shardSize = 32 }: RunSettings) {
   return {
     preset: 'quickstart',
     seed,
     agents: 3,
     rounds: 2,
     summarize: false,
-    shard_size: 32,
+    shard_size: shardSize,
     allow_few_steps: true,
     iterations: train === 0 ? 0 : 1,
     // Ranges with more than enough questions for the biggest run.

@@ -11,13 +11,17 @@ export type Temporal = AsyncDisposable & {
 };
 
 /** A Temporal dev server of the benchmark's own: on a free port, in memory, its log in `folder`. */
-export async function startTemporal(folder: string, namespaces: readonly string[] = []): Promise<Temporal> {
+export async function startTemporal(
+  folder: string,
+  namespaces: readonly string[] = [],
+  moreArgs: readonly string[] = [],
+): Promise<Temporal> {
   mkdirSync(folder, { recursive: true });
   const server = await startDevServer({
     port: 0,
     headless: true,
     logFile: join(folder, 'temporal.log'),
-    extraArgs: namespaces.flatMap((namespace) => ['--namespace', namespace]),
+    extraArgs: [...namespaces.flatMap((namespace) => ['--namespace', namespace]), ...moreArgs],
   });
   const connection = await Connection.connect({ address: server.address });
   return {

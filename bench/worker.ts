@@ -28,12 +28,13 @@ export async function startBenchWorker(settings: {
   /** The checkout of Colloquy whose code it runs; this one unless told. */
   readonly checkout?: string;
   readonly namespace?: string;
+  readonly environment?: Readonly<Record<string, string>>;
 }): Promise<BenchWorker> {
-  const { checkout = projectRoot, namespace = 'default' } = settings;
+  const { checkout = projectRoot, namespace = 'default', environment = {} } = settings;
   const child = await startChild(
     join(checkout, 'bench', 'worker-main.ts'),
     [settings.storeRoot, settings.engineUrl, String(settings.concurrency)],
-    { TEMPORAL_ADDRESS: settings.temporalAddress, TEMPORAL_NAMESPACE: namespace },
+    { TEMPORAL_ADDRESS: settings.temporalAddress, TEMPORAL_NAMESPACE: namespace, ...environment },
     checkout,
   );
   return {

@@ -32,7 +32,8 @@ export type RealS3 = AsyncDisposable & {
   readonly start: () => Promise<void>;
 };
 
-export async function startS3(): Promise<RealS3> {
+/** @param log a file that gets a line for each request; by default none */
+export async function startS3(log?: string): Promise<RealS3> {
   const folder = mkdtempSync(join(tmpdir(), 'colloquy-s3-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -46,6 +47,7 @@ export async function startS3(): Promise<RealS3> {
       '--quiet',
       '--health',
       '/health',
+      ...(log === undefined ? [] : ['--access-log', log]),
       'posix',
       folder,
     ];
