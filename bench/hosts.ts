@@ -5,12 +5,13 @@ import { freePort } from '../src/engines/process/process-group.ts';
 import { keys } from '../test/s3/keys.ts';
 import { startInstantEngine } from '../test/support/instant-engine.ts';
 import type { Benchmark } from './benchmark.ts';
+import { machine } from './machine.ts';
 import { cpuOf } from './processes.ts';
 import { answersAQuestion, runExperiment } from './run-experiment.ts';
 import { median } from './statistics.ts';
 import { table } from './table.ts';
 import { startTemporal } from './temporal.ts';
-import { startBenchWorker } from './worker.ts';
+import { type BenchWorker, startBenchWorker } from './worker.ts';
 
 const baseModel = 'instant';
 /** An engine that answers `inFlight` requests of each worker at once, in `answerMs` each: a worker cannot have more answers/s than these give. */
@@ -33,65 +34,63 @@ export const hosts: Benchmark = async ({ folder, quick }) => {
   await using temporal = await startTemporal(folder, [], ['--metrics-port', String(metricsPort)]);
   await using s3 = await realS3(join(folder, 's3-requests.log'));
   const stores: Store[] = [
-    { name: 'files', root: (run) => join(folder, run) },
-    ...(s3 === null
-      ? []
-      : [{ name: 'S3', root: (run: string) => `s3://${s3.bucket}/${run}`, requests: s3.requests }]),
+    { name: 'files', root: join(folder, 'store') },
+    ...(s3 === null ? [] : [{ name: 'S3', root: `s3://${s3.bucket}/store`, requests: s3.requests }]),
   ];
 
-  async function measure(store: Store, workers: number, repeat: number): Promise<Measured> {
-    const name = `${store.name}-${workers}-${repeat}`;
-    const started = await Promise.all(
-      Array.from({ length: workers }, (_, number) =>
-        startBenchWorker({
-          temporalAddress: temporal.address,
-          storeRoot: store.root(name),
-          engineUrl: engine.url,
-          concurrency: inFlight,
-          environment: { COLLOQUY_LOCAL: join(folder, `${name}-local-${number}`) },
-        }),
-      ),
-    );
-    const questions = questionsEach * workers;
-    const used = async () => ({
-      cpu: cpuOf(kinds),
-      actions: await actionsAt(metricsPort),
-      requests: store.requests?.() ?? {},
+  const startWorker = (store: Store, number: number) =>
+    startBenchWorker({
+      temporalAddress: temporal.address,
+      storeRoot: store.root,
+      engineUrl: engine.url,
+      concurrency: inFlight,
+      environment: { COLLOQUY_LOCAL: join(folder, `local-of-${number}`) },
     });
-    try {
-      const before = await used();
-      const { debatesFrom, debatesTo, history } = await runExperiment(temporal.client, {
-        name,
-        seed: repeat,
-        baseModel,
-        heldOut: questions,
-        train: 0,
-        shardSize,
-      });
-      const after = await used();
-      const answers = questions * answersAQuestion;
-      return {
-        workers,
-        answers,
-        seconds: (debatesTo - debatesFrom) / 1000,
-        perSecond: (answers * 1000) / (debatesTo - debatesFrom),
-        cpu: difference(after.cpu, before.cpu),
-        actions: difference(after.actions, before.actions),
-        requests: difference(after.requests, before.requests),
-        history,
-      };
-    } finally {
-      await Promise.all(started.map((each) => each[Symbol.asyncDispose]()));
-    }
+
+  async function measure(store: Store, workers: number, repeat: number): Promise<Measured> {
+    const questions = questionsEach * workers;
+    const used = async () => ({ actions: await actionsAt(metricsPort), requests: store.requests?.() ?? {} });
+    const before = await used();
+    const samples: Sample[] = [];
+    const sampling = setInterval(() => samples.push({ at: Date.now(), cpu: cpuOf(kinds) }), 200);
+    const { debatesFrom, debatesTo, history } = await runExperiment(temporal.client, {
+      name: `${store.name}-${workers}-${repeat}`,
+      seed: repeat,
+      baseModel,
+      heldOut: questions,
+      train: 0,
+      shardSize,
+    }).finally(() => clearInterval(sampling));
+    const after = await used();
+    const answers = questions * answersAQuestion;
+    return {
+      workers,
+      answers,
+      seconds: (debatesTo - debatesFrom) / 1000,
+      perSecond: (answers * 1000) / (debatesTo - debatesFrom),
+      cpu: cpuWhile(samples, debatesFrom, debatesTo),
+      actions: difference(after.actions, before.actions),
+      requests: difference(after.requests, before.requests),
+      history,
+      load: machine().load,
+    };
   }
 
   const texts: string[] = [];
   const figures: Record<string, Measured[]> = {};
   for (const store of stores) {
-    await measure(store, 1, 0);
+    const started: BenchWorker[] = [];
     const runs: Measured[] = [];
-    for (let repeat = 1; repeat <= repeats; repeat++)
-      for (const workers of sizes) runs.push(await measure(store, workers, repeat));
+    try {
+      for (const size of sizes) {
+        while (started.length < size) started.push(await startWorker(store, started.length));
+        // The first run is for the workers to get warm.
+        await measure(store, size, 0);
+        for (let repeat = 1; repeat <= repeats; repeat++) runs.push(await measure(store, size, repeat));
+      }
+    } finally {
+      await Promise.all(started.map((each) => each[Symbol.asyncDispose]()));
+    }
     figures[store.name] = runs;
     texts.push(`Store: ${store.name}`, tableOf(runs, sizes), needs(runs.at(-1)));
   }
@@ -105,7 +104,7 @@ export const hosts: Benchmark = async ({ folder, quick }) => {
 
 type Store = {
   readonly name: string;
-  readonly root: (run: string) => string;
+  readonly root: string;
   /** How many of each kind the server has answered. */
   readonly requests?: () => Record<string, number>;
 };
@@ -123,13 +122,25 @@ type Measured = {
   readonly answers: number;
   readonly seconds: number;
   readonly perSecond: number;
-  /** Milliseconds of the whole experiment, by whose. */
-  readonly cpu: Record<keyof typeof kinds, number>;
+  /** Milliseconds from the first debate's begin to the last one's end, by whose. */
+  readonly cpu: Cpu;
   /** What Temporal counts as actions, by type. */
   readonly actions: Record<string, number>;
   readonly requests: Record<string, number>;
   readonly history: { readonly events: number; readonly bytes: number };
+  readonly load: number;
 };
+
+type Cpu = Record<keyof typeof kinds, number>;
+type Sample = { readonly at: number; readonly cpu: Cpu };
+
+/** From the last sample before to the first one after. */
+function cpuWhile(samples: readonly Sample[], from: number, to: number): Cpu {
+  const before = samples.findLast(({ at }) => at <= from) ?? samples[0];
+  const after = samples.find(({ at }) => at >= to) ?? samples.at(-1);
+  if (before === undefined || after === undefined) throw new Error('No sample was taken.');
+  return difference(after.cpu, before.cpu);
+}
 
 function tableOf(runs: readonly Measured[], sizes: readonly number[]): string {
   const of = (workers: number, value: (run: Measured) => number) =>
@@ -148,6 +159,7 @@ function tableOf(runs: readonly Measured[], sizes: readonly number[]): string {
       'engine',
       'S3',
       'cores busy',
+      'load',
     ],
     sizes.map((workers) => [
       String(workers),
@@ -156,6 +168,7 @@ function tableOf(runs: readonly Measured[], sizes: readonly number[]): string {
       (of(workers, ({ perSecond }) => perSecond) / (mostEach * workers)).toFixed(2),
       ...(['workers', 'temporal', 'engine', 's3'] as const).map((whose) => perAnswer(workers, whose)),
       of(workers, ({ cpu, seconds }) => sum(cpu) / 1000 / seconds).toFixed(2),
+      of(workers, ({ load }) => load).toFixed(1),
     ]),
   );
 }
@@ -196,6 +209,7 @@ async function actionsAt(port: number): Promise<Record<string, number>> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   const counts: Record<string, number> = {};
   for (const [, labels = '', count = '0'] of text.matchAll(/^action(?:_total)?\{([^}]*)\} (\S+)/gm)) {
+    if (!labels.includes('namespace="default"')) continue;
     const type = /action_type="([^"]*)"/.exec(labels)?.[1] ?? 'other';
     counts[type] = (counts[type] ?? 0) + Number(count);
   }
@@ -211,8 +225,7 @@ async function realS3(log: string) {
     const requests = (): Record<string, number> => {
       const counts: Record<string, number> = {};
       const text = existsSync(log) ? readFileSync(log, 'utf8') : '';
-      for (const [, what = ''] of text.matchAll(/ (REST\.[A-Z]+\.[A-Z_]+) /g))
-        counts[what] = (counts[what] ?? 0) + 1;
+      for (const [, what = ''] of text.matchAll(/ s3_(\w+) /g)) counts[what] = (counts[what] ?? 0) + 1;
       return counts;
     };
     return { bucket: server.bucket(), requests, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
