@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { median } from '../../bench/statistics.ts';
+import { cpuMs } from '../../bench/processes.ts';
 import { cpuBetween } from '../../bench/worker.ts';
 
 describe('figures of the benchmarks', () => {
@@ -19,5 +20,10 @@ describe('figures of the benchmarks', () => {
     expect(cpuBetween(samples, 1000, 3000)).toBe(120);
     // Outside the samples nothing is known, so nothing is counted.
     expect(cpuBetween(samples, 0, 9000)).toBe(120);
+  });
+
+  it('read the CPU of a process whose name looks like more fields', () => {
+    const stat = '17 (a (b) 9 9) S 1 17 17 0 -1 4194560 1 0 0 0 123 45 6 7 20 0 1 0 99 0 0';
+    expect(cpuMs(stat)).toBe(1680);
   });
 });

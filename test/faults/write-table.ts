@@ -32,6 +32,8 @@ the query's table showed it, with the reason and the commands that continue it. 
 
 ${rows.length} cells. \`npm test\` runs some of each kind, \`npm run faults\` runs all.
 
+Hosts that are lost, cut off or have a wrong clock, with a store in a bucket and no disk in common: [scaling.md](scaling.md#what-was-tested-as-many-machines) and [s3.md](s3.md#tested-here).
+
 | Fault | Moment | Asked twice | Made again | Seconds |
 | --- | --- | --: | --: | --: |
 ${rows

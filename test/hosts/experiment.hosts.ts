@@ -9,13 +9,13 @@ import { until } from '../support/until.ts';
 import { type Case, type Cluster, faketimeLibrary, openCluster, type PendingStep } from './cluster.ts';
 import { cannotMakeHosts, diskPath, type Host, type Program } from './hosts.ts';
 
-/** Like the quickstart, and smaller: the embedded model on every host, debates of six shards, four fine-tunes. */
+/** Like the quickstart, and smaller: the embedded model on every host, debates of twelve shards, four fine-tunes. */
 const small = {
   preset: 'quickstart',
   iterations: 1,
   allow_few_steps: true,
   agents: 2,
-  shard_size: 16,
+  shard_size: 8,
   task: { train_size: 96, test_size: 32 },
 };
 const hour = 3_600_000;
@@ -62,32 +62,37 @@ describe.skipIf(reason !== null)('three hosts', () => {
     });
   }
 
-  /** Waits until the host is in the middle of a step, and has said so. */
-  async function inTheMiddle(of: Case, host: Host, step: string, says: string): Promise<PendingStep[]> {
-    const there = (await until(
-      `${host.name} is in the middle of ${step}`,
-      async () => {
-        const its = (await of.pending()).filter(
-          (each) => each.host === host.name && each.id.startsWith(step),
-        );
-        return its.some((each) => ![undefined, 0].includes(each.says[says] as undefined)) && its;
-      },
-      300_000,
-    )) as PendingStep[];
-    return there;
+  /** Waits until one of these hosts is in the middle of such a step, and has said so. */
+  async function inTheMiddle(
+    of: Case,
+    among: readonly Host[],
+    step: string,
+    says: string,
+  ): Promise<{ readonly host: Host; readonly its: readonly PendingStep[] }> {
+    const look = async () => {
+      const all = (await of.pending()).filter(({ id }) => id.startsWith(step));
+      const busy = all.find(
+        (each) =>
+          ![undefined, 0].includes(each.says[says] as undefined) &&
+          among.some(({ name }) => name === each.host),
+      );
+      const host = among.find(({ name }) => name === busy?.host);
+      return host === undefined ? undefined : { host, its: all.filter((each) => each.host === host.name) };
+    };
+    return until(`a host is in the middle of ${step}`, look, 400_000);
   }
 
-  it('share an experiment: each of them does some of its steps, at the first attempt', async () => {
+  it('share an experiment, and do each step once', async () => {
     const quiet = await cluster.case('quiet');
     await work(quiet);
     await quiet.start(small);
     await quiet.end();
-    const steps = await quiet.steps();
-    expect([...new Set(steps.map(({ host }) => host))].toSorted()).toEqual(['h1', 'h2', 'h3']);
-    expect(steps.filter(({ attempt }) => attempt > 1)).toEqual([]);
     undisturbed = await quiet.tables();
     expect(Object.keys(undisturbed)).toContain('iteration 1, datasets, agent 2-critic: dataset');
-    console.log('histories', await quiet.histories(), 'requests', cluster.requests().length);
+    const steps = await quiet.steps();
+    // A worker takes up to eight shards at once, so that chance may leave one of three without any.
+    expect(new Set(steps.map(({ host }) => host)).size).toBeGreaterThan(1);
+    expect(steps.filter(({ attempt }) => attempt > 1)).toEqual([]);
   });
 
   it.skipIf(faketime === null)('refuse work where the clock is an hour off, and say so', async () => {
@@ -100,10 +105,10 @@ describe.skipIf(reason !== null)('three hosts', () => {
   it('make the same when one is killed in its debates, one has no network for half a minute in its fine-tunes, and one has a slow network and a clock that jumps an hour ahead', async () => {
     if (faketime === null) console.error('All clocks are right: libfaketime is not installed.');
     const hard = await cluster.case('hard');
-    const [first, second, third] = hosts as [Host, Host, Host];
+    const third = hosts[2]!;
     const clockFile = join(third.disk, 'clock');
     writeFileSync(clockFile, '+0\n');
-    const [killed] = await work(
+    const theirWorkers = await work(
       hard,
       faketime === null ? {} : { ...clock, FAKETIME_TIMESTAMP_FILE: `${diskPath}/clock` },
     );
@@ -111,59 +116,67 @@ describe.skipIf(reason !== null)('three hosts', () => {
     if (faketime !== null) writeFileSync(clockFile, '+1h\n');
     await hard.start(small);
 
-    const lost = await inTheMiddle(hard, first, 'debate-i1-train', 'answers');
-    await killed!.kill('SIGKILL');
+    const { host: killed, its: lost } = await inTheMiddle(
+      hard,
+      hosts.slice(0, 2),
+      'debate-i1-train',
+      'answers',
+    );
+    await theirWorkers[hosts.indexOf(killed)]!.kill('SIGKILL');
 
-    const cut = await inTheMiddle(hard, second, 'finetune-i1', 'key');
-    await second.plug(false);
+    const alive = hosts.filter((each) => each !== killed);
+    const { host: cut, its: cutOff } = await inTheMiddle(hard, alive, 'finetune-i1', 'key');
+    await cut.plug(false);
     await sleep(30_000);
-    await second.plug(true);
+    await cut.plug(true);
     await hard.end();
 
     expect(await hard.tables()).toEqual(undisturbed);
     expect(hard.stored().filter((file) => file.includes('.claim-'))).toEqual([]);
 
-    // The faults did happen.
+    // The faults did happen: the last attempts were second ones.
     const steps = await hard.steps();
-    const ended = (id: string) => steps.find((each) => each.id === id);
-    for (const { id } of lost) expect(ended(id)).toMatchObject({ attempt: 2 });
-    expect(cut.length).toBeGreaterThan(0);
-    const twice = cut.filter(({ id }) => (ended(id)?.attempt ?? 1) > 1);
-    expect(twice.length).toBeGreaterThan(0);
+    const attemptOf = (id: string) => steps.find((each) => each.id === id)?.attempt;
+    expect(lost.map(({ id }) => attemptOf(id)).filter((attempt) => attempt === 2)).not.toEqual([]);
     const ahead = faketime === null ? 0 : hour;
     expect(Date.parse(logOf(hard, third).at(-1)!.time) - Date.now()).toBeGreaterThan(ahead - hour / 2);
+
     // Both attempts ran at the same time, and both wrote.
+    const other = alive.find((each) => each !== cut)!;
+    const timeOn = (host: Host, { time }: Line) => Date.parse(time) - (host === third ? ahead : 0);
+    const twice = cutOff.filter(({ id }) => attemptOf(id) === 2);
+    expect(twice).not.toEqual([]);
     for (const { id, says } of twice) {
-      const again = logOf(hard, third).find((line) => line.step === id && line.msg === 'step began');
-      const stopped = logOf(hard, second).find(
-        (line) => line.step === id && line.attempt === 1 && line.msg !== 'step began',
-      );
-      expect(Date.parse(again!.time) - ahead).toBeLessThan(Date.parse(stopped!.time));
-      const writes = cluster
+      const again = logOf(hard, other).find(({ step, attempt }) => step === id && attempt === 2)!;
+      const stopped = logOf(hard, cut).find(
+        ({ step, attempt, msg }) => step === id && attempt === 1 && msg !== 'step began',
+      )!;
+      expect(timeOn(other, again)).toBeLessThan(timeOn(cut, stopped));
+      const model = `hard/models/${String(says['key'])}`;
+      const writers = cluster
         .requests()
-        .filter(
-          ({ what, key }) => what === 'PutObject' && key.includes(`hard/models/${String(says['key'])}`),
-        );
-      expect(new Set(writes.map(({ from }) => from))).toEqual(new Set([second.address, third.address]));
+        .filter(({ what, key }) => what === 'PutObject' && key.startsWith(model))
+        .map(({ from }) => from);
+      expect(new Set(writers)).toEqual(new Set([cut.address, other.address]));
     }
   });
 
   it('make the same when the S3 server is gone for 20 s, and then nobody reaches Temporal for 20 s', async () => {
     const servers = await cluster.case('servers');
-    const [first, second] = hosts as [Host, Host];
+    const [worker] = hosts as [Host];
     await work(servers);
     await servers.start(small);
 
-    await inTheMiddle(servers, first, 'debate-i1-train', 'answers');
+    await inTheMiddle(servers, hosts, 'debate-i1-train', 'answers');
     await s3.kill('SIGKILL');
-    expect(await reaches(second, cluster.s3, 7070)).toBe(false);
+    expect(await reaches(worker, cluster.s3, 7070)).toBe(false);
     await sleep(20_000);
     expect((await servers.pending()).filter(({ id }) => id.startsWith('debate-i1-train'))).not.toEqual([]);
     s3 = await cluster.startS3();
 
-    await inTheMiddle(servers, second, 'finetune-i1', 'key');
+    await inTheMiddle(servers, hosts, 'finetune-i1', 'key');
     await cluster.temporal.plug(false);
-    expect(await reaches(second, cluster.temporal, 7233)).toBe(false);
+    expect(await reaches(worker, cluster.temporal, 7233)).toBe(false);
     await sleep(20_000);
     await cluster.temporal.plug(true);
     await servers.end();
