@@ -138,11 +138,10 @@ export async function openCluster(versitygw: string): Promise<Cluster> {
           await saysThatItWorks(started, host.name);
           return started;
         },
-        start: async (input) =>
-          void (await ask(
-            ...['workflow', 'start', '--type', 'experiment', '--task-queue', taskQueues.control],
-            ...['--workflow-id', name, '--input', JSON.stringify(input)],
-          )),
+        async start(input) {
+          const what = ['--type', 'experiment', '--task-queue', taskQueues.control];
+          await ask('workflow', 'start', ...what, '--workflow-id', name, '--input', JSON.stringify(input));
+        },
         async pending() {
           // While Temporal starts again it does not answer.
           const told = await ask('workflow', 'describe', '-w', name).catch(() => ({}));
