@@ -8,7 +8,6 @@ import type { Benchmark } from './benchmark.ts';
 import { machine } from './machine.ts';
 import { cpuOf } from './processes.ts';
 import { answersAQuestion, runExperiment } from './run-experiment.ts';
-import { median } from './statistics.ts';
 import { table } from './table.ts';
 import { startTemporal } from './temporal.ts';
 import { type BenchWorker, startBenchWorker } from './worker.ts';
@@ -28,7 +27,6 @@ const shardSize = 16;
  */
 export const hosts: Benchmark = async ({ folder, quick }) => {
   const sizes = quick ? [1, 2] : [1, 2, 4, 8];
-  const repeats = quick ? 1 : 2;
   const metricsPort = await freePort(0);
   await using engine = await startInstantEngine(['--delay', String(answerMs)]);
   await using temporal = await startTemporal(folder, [], ['--metrics-port', String(metricsPort)]);
@@ -47,16 +45,16 @@ export const hosts: Benchmark = async ({ folder, quick }) => {
       environment: { COLLOQUY_LOCAL: join(folder, `local-of-${number}`) },
     });
 
-  async function measure(store: Store, workers: number, repeat: number): Promise<Measured> {
-    // The first run only gets the workers warm.
-    const questions = (repeat === 0 ? questionsEach / 4 : questionsEach) * workers;
+  /** @param warming the run only gets the workers warm */
+  async function measure(store: Store, workers: number, warming = false): Promise<Measured> {
+    const questions = (warming ? questionsEach / 4 : questionsEach) * workers;
     const used = async () => ({ actions: await actionsAt(metricsPort), requests: store.requests?.() ?? {} });
     const before = await used();
     const samples: Sample[] = [];
     const sampling = setInterval(() => samples.push({ at: Date.now(), cpu: cpuOf(kinds) }), 200);
     const { debatesFrom, debatesTo, history } = await runExperiment(temporal.client, {
-      name: `${store.name}-${workers}-${repeat}`,
-      seed: repeat,
+      name: `${store.name}-${workers}${warming ? '-warming' : ''}`,
+      seed: warming ? 0 : 1,
       baseModel,
       heldOut: questions,
       train: 0,
@@ -85,18 +83,18 @@ export const hosts: Benchmark = async ({ folder, quick }) => {
     try {
       for (const size of sizes) {
         while (started.length < size) started.push(await startWorker(store, started.length));
-        await measure(store, size, 0);
-        for (let repeat = 1; repeat <= repeats; repeat++) runs.push(await measure(store, size, repeat));
+        await measure(store, size, true);
+        runs.push(await measure(store, size));
       }
     } finally {
       await Promise.all(started.map((each) => each[Symbol.asyncDispose]()));
     }
     figures[store.name] = runs;
-    texts.push(`Store: ${store.name}`, tableOf(runs, sizes), needs(runs.at(-1)));
+    texts.push(`Store: ${store.name}`, tableOf(runs), needs(runs.at(-1)));
   }
   if (s3 === null) texts.push('No S3 server: npm run test:s3 builds it.');
   texts.push(
-    `3 agents, 2 rounds, ${questionsEach} held-out questions for each worker, shards of ${shardSize}; medians of ${repeats}. The engine answers ${inFlight} requests ` +
+    `3 agents, 2 rounds, ${questionsEach} held-out questions for each worker, shards of ${shardSize}. The engine answers ${inFlight} requests ` +
       `of each worker at once in ${answerMs} ms: at most ${mostEach} answers/s a worker. ${availableParallelism()} cores for everything.`,
   );
   return { text: texts.join('\n'), figures: { inFlight, answerMs, questionsEach, shardSize, runs: figures } };
@@ -142,12 +140,8 @@ function cpuWhile(samples: readonly Sample[], from: number, to: number): Cpu {
   return difference(after.cpu, before.cpu);
 }
 
-function tableOf(runs: readonly Measured[], sizes: readonly number[]): string {
-  const of = (workers: number, value: (run: Measured) => number) =>
-    median(runs.filter((run) => run.workers === workers).map(value));
-  const one = of(1, ({ perSecond }) => perSecond);
-  const perAnswer = (workers: number, whose: keyof typeof kinds) =>
-    of(workers, ({ cpu, answers }) => cpu[whose] / answers).toFixed(3);
+function tableOf(runs: readonly Measured[]): string {
+  const one = runs[0]?.perSecond ?? 1;
   return table(
     [
       'workers',
@@ -161,14 +155,14 @@ function tableOf(runs: readonly Measured[], sizes: readonly number[]): string {
       'cores busy',
       'load',
     ],
-    sizes.map((workers) => [
+    runs.map(({ workers, answers, seconds, perSecond, cpu, load }) => [
       String(workers),
-      of(workers, ({ perSecond }) => perSecond).toFixed(0),
-      (of(workers, ({ perSecond }) => perSecond) / one).toFixed(2),
-      (of(workers, ({ perSecond }) => perSecond) / (mostEach * workers)).toFixed(2),
-      ...(['workers', 'temporal', 'engine', 's3'] as const).map((whose) => perAnswer(workers, whose)),
-      of(workers, ({ cpu, seconds }) => sum(cpu) / 1000 / seconds).toFixed(2),
-      of(workers, ({ load }) => load).toFixed(1),
+      perSecond.toFixed(0),
+      (perSecond / one).toFixed(2),
+      (perSecond / (mostEach * workers)).toFixed(2),
+      ...(['workers', 'temporal', 'engine', 's3'] as const).map((whose) => (cpu[whose] / answers).toFixed(3)),
+      (sum(cpu) / 1000 / seconds).toFixed(2),
+      load.toFixed(1),
     ]),
   );
 }

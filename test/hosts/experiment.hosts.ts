@@ -80,7 +80,7 @@ describe.skipIf(reason !== null)('three hosts', () => {
       const host = among.find(({ name }) => name === busy?.host);
       return host === undefined ? undefined : { host, its: all.filter((each) => each.host === host.name) };
     };
-    return until(`a host is in the middle of ${step}`, look, 400_000);
+    return until(`a host is in the middle of ${step}`, look, 600_000);
   }
 
   it('share an experiment, and do each step once', async () => {

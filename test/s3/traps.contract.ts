@@ -1,6 +1,6 @@
 /** What networks, busy servers and the SDK do to a store in a bucket: one test for each trap. Any S3 server runs it. */
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ArtifactMissing } from '../../src/store/errors.ts';
 import { openStepJournal } from '../../src/store/files/segments.ts';
 import { placeIn } from '../../src/store/blobs.ts';
@@ -109,6 +109,26 @@ export function trapContract(
         while (!(await read.next()).done) continue;
       };
       await expect(all()).rejects.toThrow('it was replaced while it was read');
+    });
+
+    it('asks once for what is missing or taken where the clock is minutes off: the SDK would blame the clock, and ask again', async () => {
+      const { blobs } = host();
+      expect(await blobs.putOnce('a', Buffer.from('x'))).toBe('made');
+      const right = Date.now.bind(Date);
+      const clock = vi.spyOn(Date, 'now').mockImplementation(() => right() + 600_000);
+      try {
+        // The first answer tells the SDK.
+        await blobs.get('a');
+        proxy.strike();
+        expect(await blobs.get('missing')).toBeNull();
+        expect(await blobs.size('missing')).toBeNull();
+        expect(await blobs.putOnce('a', Buffer.from('x'))).toBe('same');
+        const seen = proxy.seen().map((each) => each.split(' ')[0]);
+        expect(seen.filter((method) => method === 'PUT')).toHaveLength(1);
+        expect(seen.length).toBeLessThanOrEqual(5);
+      } finally {
+        clock.mockRestore();
+      }
     });
 
     it('leaves no answer unread: fifty of them would stop the client without a word', async () => {

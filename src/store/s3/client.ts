@@ -130,7 +130,8 @@ function persistent({ tries, firstTries, pauseMs, longestPauseMs }: S3Patience):
       const { name, status } = failureOf(error);
       answered ||= status !== undefined;
       const again =
-        errorType !== 'CLIENT_ERROR' || name === 'ConditionalRequestConflict' || isOfNetwork(error);
+        !isPlainAnswer(status) &&
+        (errorType !== 'CLIENT_ERROR' || name === 'ConditionalRequestConflict' || isOfNetwork(error));
       const count = before.getRetryCount() + 1;
       if (!again || count >= (answered ? tries : firstTries))
         throw error instanceof Error ? error : new Error(String(error));
@@ -142,6 +143,14 @@ function persistent({ tries, firstTries, pauseMs, longestPauseMs }: S3Patience):
       answered = true;
     },
   };
+}
+
+/**
+ * Unchanged, missing, taken, past the end: such answers stay the same. Where the clock is four minutes off or more, the SDK calls each of
+ * them a failure that comes from the clock.
+ */
+function isPlainAnswer(status: number | undefined): boolean {
+  return status !== undefined && [304, 404, 412, 416].includes(status);
 }
 
 /** The key of a name. @throws Error when the name could mean another one */
