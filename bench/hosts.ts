@@ -62,6 +62,9 @@ export const hosts: Benchmark = async ({ folder, quick }) => {
     }).finally(() => clearInterval(sampling));
     const after = await used();
     const answers = questions * answersAQuestion;
+    console.log(
+      `${store.name}, ${workers} workers: ${answers} answers in ${Math.round((debatesTo - debatesFrom) / 1000)} s`,
+    );
     return {
       workers,
       answers,
