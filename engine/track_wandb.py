@@ -1,13 +1,15 @@
-"""Gives an experiment's metrics to Weights & Biases: `track_wandb.py PROJECT [FOLDER] < metrics.jsonl`, by the Python that has wandb.
+"""Gives an experiment's metrics to Weights & Biases: `track_wandb.py SECONDS PROJECT [FOLDER] < metrics.jsonl`, by the Python that has wandb.
 
 A run is made whole, from the first line on, under an id that follows from the experiment: it takes the place of what the server had of
 it. With a FOLDER the run stays there, for `wandb sync`; without one it is sent at once. The client gets the metrics and the experiment's
-settings alone: nothing of this machine, no console and no list of packages. Exits with 3 where wandb cannot be imported.
+settings alone: nothing of this machine, no console and no list of packages. Exits with 3 where wandb cannot be imported, and with 4 when
+it was not done after so many seconds: the client waits for a server that takes a request and never answers it, and would do so for ever.
 """
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,15 @@ except ImportError:
     sys.exit(3)
 
 
-def main(project: str, folder: str | None = None) -> None:
+def end_after(seconds: int) -> None:
+    """Ends this program after so many seconds, and when it is stopped, with what is under way: its scratch folder does not stay."""
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit(4))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.alarm(seconds)
+
+
+def main(seconds: str, project: str, folder: str | None = None) -> None:
+    end_after(int(seconds))
     experiment, *lines = map(json.loads, sys.stdin)
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -30,7 +40,8 @@ def main(project: str, folder: str | None = None) -> None:
         made = make_run(experiment, lines, project, scratch)
         environment = {**os.environ, "WANDB_MODE": "online"}
         command = [sys.executable, "-m", "wandb", "sync", str(made)]
-        sent = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL)
+        # It leaves a folder with its log where it runs.
+        sent = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, cwd=scratch)
         if sent.returncode != 0:
             sys.exit(1)
 

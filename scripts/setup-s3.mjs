@@ -22,15 +22,12 @@ try {
 /** @param {string} program */
 async function built(program) {
   if (existsSync(program)) return;
-  const go =
-    [process.env.GO, '/usr/local/go/bin/go', '/usr/lib/go/bin/go'].find((path) => path && existsSync(path)) ??
-    'go';
   console.error('Colloquy: building versitygw (two minutes, 84 MB)');
   const folder = `${program}.building`;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   try {
-    await run(go, ['install', `github.com/versity/versitygw/cmd/versitygw@${version}`], {
+    await run('go', ['install', `github.com/versity/versitygw/cmd/versitygw@${version}`], {
       timeoutSeconds: 1800,
       what: 'go install versitygw',
       env: { GOBIN: folder },
@@ -39,7 +36,7 @@ async function built(program) {
     if (!(error instanceof SetupProblem)) throw error;
     throw new SetupProblem(
       error.message,
-      'Install Go 1.24 or later (https://go.dev/dl), or set GO to the path of its program.',
+      'Install Go 1.24 or later (https://go.dev/dl), with its folder in PATH.',
     );
   }
   renameSync(join(folder, 'versitygw'), program);

@@ -13,10 +13,11 @@ import { findUv, makeVirtualEnvironment } from './setup/python-installers.mjs';
 import { SetupProblem, showProblems } from './setup/set-up.mjs';
 import { readToolsFile } from './setup/tools-file.mjs';
 
-const lock = fileURLToPath(new URL('../test/trackers/trackers.lock', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+const lock = join(root, 'test', 'trackers', 'trackers.lock');
 
 try {
-  const { python } = readToolsFile(fileURLToPath(new URL('..', import.meta.url)));
+  const { python } = readToolsFile(root);
   if (python === undefined)
     throw new SetupProblem('The engine has no Python environment yet.', 'Make it: npm run setup');
   const folder = join(cacheFolder(), `trackers-${fingerprint(readFileSync(lock, 'utf8'), python)}`);

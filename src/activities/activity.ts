@@ -17,10 +17,17 @@ import type { Trainers } from '../engines/trainer/open.ts';
 import { ColloquyError } from '../errors.ts';
 import { emit } from '../observe/events.ts';
 import type { Tasks } from '../questions/open-task.ts';
+import { OtherStore } from '../store/errors.ts';
 import { findModel } from '../store/models.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
 import { noteUsed } from '../store/records/used.ts';
-import { experimentFiles, type Origin, requireSameStore, type Store } from '../store/store.ts';
+import {
+  experimentFiles,
+  type Origin,
+  type Store,
+  storeIdentity,
+  type StoreIdentity,
+} from '../store/store.ts';
 import { placeText, type RequestPlace } from '../text/figures.ts';
 
 /** What a step knows about the activity that it runs as. */
@@ -209,4 +216,16 @@ export async function versions(
 /** Whether the experiment is stopped; otherwise only this attempt ends: its worker shuts down, or it is paused or begun again. */
 export function isCancelled({ reason }: AbortSignal): boolean {
   return !(reason instanceof CancelledFailure) || reason.message === 'CANCELLED';
+}
+
+/**
+ * Makes sure that a step has the store in which its experiment was begun. A store that was emptied, or replaced by another one at the same
+ * path of the same host, counts as the same: what is missing there is made again.
+ *
+ * @throws OtherStore
+ */
+export async function requireSameStore(begunIn: StoreIdentity, store: Store): Promise<void> {
+  const here = await storeIdentity(store);
+  if (here.id === begunIn.id || (here.host === begunIn.host && here.path === begunIn.path)) return;
+  throw new OtherStore(begunIn, here);
 }

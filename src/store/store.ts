@@ -9,7 +9,7 @@ import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../conf
 import { fileBlobs } from './blobs-file.ts';
 import { openBucket } from './blobs-s3.ts';
 import { below, type Blobs, type Place, placeIn } from './blobs.ts';
-import { NotVisibleYet, OtherStore, OtherVersion } from './errors.ts';
+import { NotVisibleYet, OtherVersion } from './errors.ts';
 import type { JournalPlace } from './files/segments.ts';
 
 /** Everything durable: what experiments leave, and from what they continue. Folders are made at the first write. */
@@ -157,7 +157,7 @@ export function experimentFiles(store: Store, experiment: string) {
     nightEntry: below(folder, 'night', 'night.json'),
     metrics: below(folder, 'metrics.jsonl'),
     /** What experiment trackers need beside it: see src/observe/trackers. */
-    tracked: (what: string) => below(folder, 'trackers', what),
+    tracked: trackedFiles(below(folder, 'trackers')),
     result: below(folder, 'result.json'),
     allOutcomes: below(folder, 'evaluation.jsonl'),
     report: below(folder, 'report.html'),
@@ -167,15 +167,34 @@ export function experimentFiles(store: Store, experiment: string) {
 }
 export type ExperimentFiles = ReturnType<typeof experimentFiles>;
 
+function trackedFiles(folder: Place) {
+  return {
+    folder,
+    /** Under which id trackers know the experiment. */
+    run: below(folder, 'run.json'),
+    /** How far each tracker has come. */
+    sent: below(folder, 'sent.json'),
+    /** The losses of a model as its worker has seen them. */
+    losses: (iteration: number, model: string) => below(folder, `losses-${iteration}-${model}.jsonl`),
+    /** Which run of an MLflow server is the experiment's. One that was deleted there is followed by another of the next number. */
+    mlflowRun: (server: string, number: number) => below(folder, `mlflow-${server}-${number}.json`),
+    /** TensorBoard looks for files with `tfevents` in their names. */
+    tensorboard: below(folder, 'events.out.tfevents.colloquy'),
+  };
+}
+
 /** The name of a model in datasets and exports, e.g. `agent-1-critic`, or `distilled`. */
 export function modelName(agent: number, role: string): string {
   return role === distilledModel ? role : `agent-${agent}-${role}`;
 }
 
-/** The iterations that an experiment has begun (it has at least one file of them), ascending; 0 is the base model. */
-export async function begunIterations({ folder }: ExperimentFiles): Promise<number[]> {
+/** The iterations that an experiment has begun (it has at least one file of them), ascending; 0 is the base model. `listed`: the names of all its files. */
+export async function begunIterations(
+  { folder }: ExperimentFiles,
+  listed?: readonly string[],
+): Promise<number[]> {
   const prefix = `${folder.name}/iteration-`;
-  const names = await folder.blobs.list(prefix);
+  const names = (listed ?? (await folder.blobs.list(prefix))).filter((name) => name.startsWith(prefix));
   const found = names.flatMap((name) => /^\d+(?=\/)/.exec(name.slice(prefix.length))?.[0] ?? []);
   return [...new Set(found.map(Number))].toSorted((a, b) => a - b);
 }
@@ -217,16 +236,6 @@ export function seriesFiles(store: Store, series: string) {
       below(night(1), hash === undefined ? 'heldout.jsonl' : `heldout-${hash}.jsonl`),
     report: below(folder, 'report.html'),
   };
-}
-
-/** The experiment whose result.json was written last; null when there is none. */
-export async function newestFinished(store: Store): Promise<string | null> {
-  const timeOf = async (name: string): Promise<number> =>
-    (await store.blobs.writtenAt(experimentFiles(store, name).result.name)) ?? 0;
-  const names = await namesInStore(store);
-  const finished = await Promise.all(names.map(async (name) => ({ name, at: await timeOf(name) })));
-  const newest = finished.toSorted((a, b) => b.at - a.at)[0];
-  return newest === undefined || newest.at === 0 ? null : newest.name;
 }
 
 /** The names of the store's folders that may be experiments'. */
@@ -285,16 +294,4 @@ function idIn(bytes: Buffer, where: string): string | undefined {
   const { data } = documentSchema.safeParse(content);
   if (data === undefined || data.formatVersion <= storeFormat) return data?.id;
   throw new OtherVersion(where, `the store has format ${data.formatVersion}; it reads up to ${storeFormat}`);
-}
-
-/**
- * Makes sure that a step has the store in which its experiment was begun. A store that was emptied, or replaced by another one at the same
- * path of the same host, counts as the same: what is missing there is made again.
- *
- * @throws OtherStore
- */
-export async function requireSameStore(begunIn: StoreIdentity, store: Store): Promise<void> {
-  const here = await storeIdentity(store);
-  if (here.id === begunIn.id || (here.host === begunIn.host && here.path === begunIn.path)) return;
-  throw new OtherStore(begunIn, here);
 }

@@ -7,20 +7,21 @@ import { experimentDifference, resolveConfig } from '../../src/config/resolve.ts
 import { emit } from '../../src/observe/events.ts';
 import { followExperiments } from '../../src/observe/trackers/live.ts';
 import { eventFile } from '../../src/observe/trackers/files.ts';
-import { trackio } from '../../src/observe/trackers/servers.ts';
+import { nothingKnown, track, trackersBehind, writeMetrics } from '../../src/observe/trackers/track.ts';
 import {
   lineId,
   type Metrics,
-  track,
   type Tracker,
   TrackerFailed,
-  trackersBehind,
-  writeMetrics,
-} from '../../src/observe/trackers/track.ts';
+  trackio,
+} from '../../src/observe/trackers/tracker.ts';
+import { setAside, writeBytes } from '../../src/store/blobs.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
 import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 import { until } from '../support/until.ts';
+import { mlflowKeepsOneRun } from './mlflow-runs.ts';
+import { type StandIn, startMlflowStandIn } from './mlflow-stand-in.ts';
 import { addEvaluation, addIteration, beginExperiment, stepsOfModel } from './tracked-experiment.ts';
 
 let folder: string;
@@ -127,15 +128,57 @@ describe('report_to', () => {
   });
 });
 
+describe('a process that follows an experiment', () => {
+  it('reads a document once, and the training logs of what is being trained again', async () => {
+    const files = await beginExperiment(store, 'demo');
+    await addIteration(files, 1);
+    await addIteration(files, 2);
+    const known = nothingKnown();
+    const all = await writeMetrics(files, known);
+    const read: string[] = [];
+    const blobs = { ...store.blobs, get: (name: string) => (read.push(name), store.blobs.get(name)) };
+    const watched = experimentFiles({ ...openStore(folder, blobs) }, 'demo');
+    expect((await writeMetrics(watched, known)).lines).toEqual(all.lines);
+    expect(read.filter((name) => name.includes('/iteration-'))).toEqual([]);
+    await writeRows(files.tracked.losses(3, 'agent-1-critic'), [{ step: 1, loss: 2 }]);
+    await addEvaluation(files, 3);
+    const added = await writeMetrics(watched, known);
+    expect(added.lines.length).toBe(all.lines.length + 2);
+    await writeRows(files.tracked.losses(3, 'agent-1-critic'), [
+      { step: 1, loss: 2 },
+      { step: 2, loss: 1.5 },
+    ]);
+    expect((await writeMetrics(watched, known)).lines.length).toBe(added.lines.length + 1);
+    expect(read.some((name) => /\/iteration-[012]\//.test(name))).toBe(false);
+    // The same as one that has read all of it anew.
+    expect((await writeMetrics(watched, known)).lines).toEqual((await writeMetrics(files)).lines);
+  });
+
+  it('reads again what was damaged and is made again, and what a finished iteration gets later', async () => {
+    const files = await beginExperiment(store, 'demo');
+    await addIteration(files, 1);
+    await addIteration(files, 2);
+    const known = nothingKnown();
+    await writeMetrics(files, known);
+    await setAside(files.evaluation(1));
+    await addEvaluation(files, 1, 0.25);
+    expect((await writeMetrics(files, known)).lines).toEqual((await writeMetrics(files)).lines);
+    const evaluation = await files.folder.blobs.get(files.evaluation(2).name);
+    await writeBytes(files.evaluation(1, 'distilled'), evaluation ?? '');
+    const { lines } = await writeMetrics(files, known);
+    expect(lines.map(({ key }) => key)).toContain('iteration-1/distilled');
+  });
+});
+
 describe('a tracker', () => {
   it('has each line once, however often the metrics are sent', async () => {
     const files = await beginExperiment(store, 'demo');
     const { tracker, kept } = keepingTracker();
-    const had = new Map();
-    await track(files, new Map([['mlflow', tracker]]), signal, had);
+    const known = nothingKnown();
+    await track(files, new Map([['mlflow', tracker]]), signal, known);
     await addIteration(files, 1);
-    await track(files, new Map([['mlflow', tracker]]), signal, had);
-    await track(files, new Map([['mlflow', tracker]]), signal, had);
+    await track(files, new Map([['mlflow', tracker]]), signal, known);
+    await track(files, new Map([['mlflow', tracker]]), signal, known);
     expect(kept.size).toBe((await writeMetrics(files)).lines.length);
     expect([...kept.values()].every((times) => times === 1)).toBe(true);
   });
@@ -254,6 +297,13 @@ describe('a worker', () => {
     expect(await store.blobs.list('demo/')).toEqual(before);
     expect(await trackersBehind(files)).toEqual([]);
   });
+});
+
+describe('MLflow', () => {
+  let server: StandIn;
+  beforeEach(async () => void (server = await startMlflowStandIn()));
+  afterEach(() => server.close());
+  mlflowKeepsOneRun(() => ({ store, url: server.url }));
 });
 
 describe('Trackio', () => {

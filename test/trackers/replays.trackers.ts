@@ -1,16 +1,28 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tools } from '../../src/config/installation.ts';
 import type { TrackerName } from '../../src/config/names.ts';
 import { tensorboard, wandb } from '../../src/observe/trackers/files.ts';
-import { mlflow, trackio } from '../../src/observe/trackers/servers.ts';
-import { type Metrics, track, type Tracker, writeMetrics } from '../../src/observe/trackers/track.ts';
+import { mlflow } from '../../src/observe/trackers/mlflow.ts';
+import { track, writeMetrics } from '../../src/observe/trackers/track.ts';
+import { type Tracker, trackio } from '../../src/observe/trackers/tracker.ts';
 import { type ExperimentFiles, openStore, type Store } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
+import {
+  expectOneRun,
+  mlflowKeepsOneRun,
+  pointsIn,
+  pointsThere,
+  runsOf,
+  sendToMlflow,
+} from '../observe/mlflow-runs.ts';
 import { addIteration, beginExperiment } from '../observe/tracked-experiment.ts';
 import { python, pythonSays, type RealServer, startMlflow, startTrackio } from './real-trackers.ts';
 
@@ -40,15 +52,6 @@ async function send(
   return sent?.problem;
 }
 
-/** Every number of every line: how often a tracker may have it. */
-function points({ lines }: Metrics): string[] {
-  return lines
-    .flatMap(({ step, metrics }) =>
-      Object.entries(metrics).map(([name, value]) => `${name} ${step} ${value}`),
-    )
-    .toSorted();
-}
-
 describe('Trackio', () => {
   const token = 'the-token-of-these-tests';
   let server: RealServer;
@@ -76,10 +79,10 @@ describe('Trackio', () => {
   it('has each point once after the same metrics were sent twice, and the new ones after more', async () => {
     const files = await experiment('twice');
     for (let time = 0; time < 2; time++) expect(await send(files, 'trackio', tracker)).toBeNull();
-    expect(await there('twice')).toEqual(points(await writeMetrics(files)));
+    expect(await there('twice')).toEqual(pointsIn(await writeMetrics(files)));
     await addIteration(files, 2);
     expect(await send(files, 'trackio', tracker)).toBeNull();
-    expect(await there('twice')).toEqual(points(await writeMetrics(files)));
+    expect(await there('twice')).toEqual(pointsIn(await writeMetrics(files)));
   });
 
   it('refuses another token, and what it says is noted without it', async () => {
@@ -96,82 +99,62 @@ describe('Trackio', () => {
     expect(await send(files, 'trackio', tracker)).toContain('ECONNREFUSED');
     await server.start();
     expect(await send(files, 'trackio', tracker)).toBeNull();
-    expect(await there('killed')).toEqual(points(await writeMetrics(files)));
+    expect(await there('killed')).toEqual(pointsIn(await writeMetrics(files)));
   });
 });
 
 describe('MLflow', () => {
   let server: RealServer;
-  let tracker: Tracker;
   beforeAll(async () => {
     server = await startMlflow(join(folder, 'mlflow'));
-    tracker = mlflow({ MLFLOW_TRACKING_URI: server.url });
   });
   afterAll(() => server?.kill());
 
-  type Run = {
-    readonly info: { readonly run_id: string; readonly status: string };
-    readonly data: {
-      readonly params: readonly unknown[];
-      readonly tags: readonly { key: string; value: string }[];
-    };
-  };
-  const ask = async (path: string, body?: object): Promise<unknown> => {
-    const headers = { 'content-type': 'application/json' };
-    const init = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) };
-    return (await fetch(`${server.url}/api/2.0/mlflow${path}`, init)).json();
-  };
-  const runsOf = async (name: string): Promise<Run[]> => {
-    const filter = `tags."colloquy.experiment" = '${name}'`;
-    const found = await ask('/runs/search', { experiment_ids: ['1'], filter });
-    return (found as { runs?: Run[] }).runs ?? [];
-  };
-  const there = async (name: string, metrics: Metrics): Promise<string[]> => {
-    const [run] = await runsOf(name);
-    const names = new Set(metrics.lines.flatMap((line) => Object.keys(line.metrics)));
-    const found: string[] = [];
-    for (const metric of names) {
-      const query = new URLSearchParams({ run_id: run?.info.run_id ?? '', metric_key: metric });
-      const history = (await ask(`/metrics/get-history?${query}`)) as {
-        metrics: { step: number; value: number }[];
-      };
-      for (const { step, value } of history.metrics) found.push(`${metric} ${step} ${value}`);
-    }
-    return found.toSorted();
-  };
+  mlflowKeepsOneRun(() => ({ store, url: server.url }));
 
-  it('has one run and each point once after two workers sent the same metrics at once, and again', async () => {
-    const files = await experiment('twice');
-    const both = await Promise.all([send(files, 'mlflow', tracker), send(files, 'mlflow', tracker)]);
-    expect(both).toEqual([null, null]);
-    expect(await send(files, 'mlflow', tracker)).toBeNull();
-    const metrics = await writeMetrics(files);
-    expect(await runsOf('twice')).toHaveLength(1);
-    expect(await there('twice', metrics)).toEqual(points(metrics));
-    const [run] = await runsOf('twice');
-    expect(run?.data.tags).toContainEqual({ key: 'colloquy.group', value: 'study.twice' });
+  it('has one run and each point once after two processes raced for it, time after time', async () => {
+    const racer = fileURLToPath(new URL('mlflow-racer.ts', import.meta.url));
+    for (let race = 1; race <= 8; race++) {
+      const files = await experiment(`race-${race}`);
+      const racers = [1, 2].map(() =>
+        spawn(process.execPath, ['--import', 'tsx', racer, store.root, `race-${race}`, server.url], {
+          stdio: ['pipe', 'pipe', 'inherit'],
+        }),
+      );
+      const said = racers.map((each) => createInterface({ input: each.stdout })[Symbol.asyncIterator]());
+      for (const each of said) expect((await each.next()).value).toBe('ready');
+      for (const each of racers) each.stdin.end('go');
+      for (const each of said) expect((await each.next()).value).toBe('null');
+      await expectOneRun(server.url, files);
+    }
+  });
+
+  it('has the settings and the group', async () => {
+    const files = await experiment('settings');
+    expect(await sendToMlflow(files, server.url)).toBeNull();
+    const [run] = await runsOf(server.url, 'settings');
+    expect(run?.data.tags).toContainEqual({ key: 'colloquy.group', value: 'study.settings' });
     expect(run?.data.params).toContainEqual({ key: 'fine_tune.learning_rate', value: '0.0008' });
   });
 
   it('has each point once also where the times are others, as when records were made again', async () => {
     const files = await experiment('later');
-    expect(await send(files, 'mlflow', tracker)).toBeNull();
+    expect(await sendToMlflow(files, server.url)).toBeNull();
     const { run, lines, finished } = await writeMetrics(files);
     const later = { run, finished, lines: lines.map((line) => ({ ...line, seconds: line.seconds + 60 })) };
-    await tracker.send(later, new Set(), signal);
-    expect(await there('later', later)).toEqual(points(later));
+    await mlflow({ MLFLOW_TRACKING_URI: server.url }, files).send(later, new Set(), signal);
+    expect(await pointsThere(server.url, 'later', later)).toEqual(pointsIn(later));
   });
 
   it('gets the rest when it is back after a kill, and more iterations after the end', async () => {
     const files = await experiment('killed');
-    expect(await send(files, 'mlflow', tracker)).toBeNull();
+    expect(await sendToMlflow(files, server.url)).toBeNull();
     await server.kill();
     await addIteration(files, 2);
-    expect(await send(files, 'mlflow', tracker)).toContain('ECONNREFUSED');
+    expect(await sendToMlflow(files, server.url)).toContain('ECONNREFUSED');
     await server.start();
-    expect(await send(files, 'mlflow', tracker)).toBeNull();
-    const metrics = await writeMetrics(files);
-    expect(await there('killed', metrics)).toEqual(points(metrics));
+    expect(await sendToMlflow(files, server.url)).toBeNull();
+    await expectOneRun(server.url, files);
   });
 });
 
@@ -245,15 +228,19 @@ describe('Weights & Biases', () => {
   });
 
   describe('at a server', () => {
+    const scratchFolders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('colloquy-wandb-'));
     /** By run: the lines of its history, by their offset, as W&B keeps them. */
     const kept = new Map<string, string[]>();
     let server: Server;
     let url: string;
+    /** Takes all requests and answers none. */
+    let silent = false;
     beforeAll(async () => {
       server = createServer((request, response) => {
         const chunks: Buffer[] = [];
         request.on('data', (chunk: Buffer) => chunks.push(chunk));
         request.on('end', () => {
+          if (silent) return;
           response.setHeader('content-type', 'application/json');
           response.end(JSON.stringify(answerTo(request.url ?? '', Buffer.concat(chunks).toString('utf8'))));
         });
@@ -265,6 +252,8 @@ describe('Weights & Biases', () => {
 
     function answerTo(path: string, body: string): object {
       const run = /\/files\/[^/]+\/[^/]+\/([^/]+)\/file_stream/.exec(path)?.[1];
+      // Files that are uploaded are of any form.
+      if (path.startsWith('/upload/')) return {};
       const given = body === '' ? {} : (JSON.parse(body) as Record<string, unknown>);
       if (run !== undefined) {
         const files = (given['files'] ?? {}) as Record<string, { offset: number; content: string[] }>;
@@ -305,6 +294,22 @@ describe('Weights & Biases', () => {
       const { lines } = await writeMetrics(files);
       expect(kept.size).toBe(1);
       expect([...kept.values()][0]).toHaveLength(lines.length);
+    });
+
+    it('that never answers is given up after a while, with nothing left of the client', async () => {
+      const files = await experiment('silent');
+      const environment = {
+        COLLOQUY_WANDB_PYTHON: python,
+        WANDB_BASE_URL: url,
+        WANDB_API_KEY: 'k'.repeat(40),
+      };
+      silent = true;
+      const before = scratchFolders();
+      const problem = await send(files, 'wandb', wandb(store, files, environment, 20));
+      silent = false;
+      expect(problem).toContain(`${url} has not taken the run within 20 s`);
+      expect(problem).toContain('WANDB_MODE=offline');
+      expect(scratchFolders()).toEqual(before);
     });
   });
 });

@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
 import { type BareGroup, startBareGroup } from '../../engines/process/process-group.ts';
 import { onAbort } from '../../engines/abort.ts';
+import { messageOf } from '../../errors.ts';
 import { isThere, writeBytes } from '../../store/blobs.ts';
 import { lineOf } from '../../store/files/rows.ts';
 import type { ExperimentFiles, Store } from '../../store/store.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
-import { flatSettings, lineId, type Metrics, type Tracker, TrackerFailed } from './track.ts';
+import { flatSettings, lineId, type Metrics, type Tracker, TrackerFailed } from './tracker.ts';
 
 /** A file of events in the experiment's folder: `tensorboard --logdir runs`. It needs neither TensorBoard nor TensorFlow here. */
 export function tensorboard(files: ExperimentFiles): Tracker {
-  // TensorBoard looks for files with `tfevents` in their names.
-  const file = files.tracked('events.out.tfevents.colloquy');
+  const file = files.tracked.tensorboard;
   return {
     where: file.where,
     takesLines: true,
@@ -106,46 +106,50 @@ const castagnoli = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** Making a run and sending it takes the client some seconds, on a busy machine minutes. */
-const wandbMs = 600_000;
+/** Making a run and sending it takes the client some seconds, on a busy machine minutes. For a server that never answers it would wait for ever. */
+const wandbSeconds = 300;
 
 /**
  * Weights & Biases, by its own client (engine/track_wandb.py), in the Python that COLLOQUY_WANDB_PYTHON names: by default the `python3` of the
  * machine. All else is in wandb's own variables. With WANDB_MODE=offline the run stays in a folder, for `wandb sync`.
  */
-export function wandb(store: Store, files: ExperimentFiles, environment: NodeJS.ProcessEnv): Tracker {
+export function wandb(
+  store: Store,
+  files: ExperimentFiles,
+  environment: NodeJS.ProcessEnv,
+  seconds = wandbSeconds,
+): Tracker {
   const python = environment['COLLOQUY_WANDB_PYTHON'] || 'python3';
-  const folder = environment['WANDB_DIR'] || join(store.local, files.folder.name, 'trackers');
+  const folder = environment['WANDB_DIR'] || join(store.local, files.tracked.folder.name);
   const offline = environment['WANDB_MODE'] === 'offline';
   const project = environment['WANDB_PROJECT'] || 'colloquy';
   const key = environment['WANDB_API_KEY'] ?? '';
   const own = Object.entries(environment).filter(([name]) => name.startsWith('WANDB_'));
   const settings = Object.fromEntries(own.map(([name, value]) => [name, value ?? '']));
+  const server = environment['WANDB_BASE_URL'] || 'https://wandb.ai';
   return {
-    where: offline
-      ? join(folder, 'wandb')
-      : `${environment['WANDB_BASE_URL'] || 'https://wandb.ai'} (project ${project})`,
+    where: offline ? join(folder, 'wandb') : `${server} (project ${project})`,
     takesLines: false,
     async send(metrics, had, signal) {
       if (metrics.lines.length > 0 && metrics.lines.every((line) => had.has(lineId(line)))) return;
       const program = join(projectRoot, 'engine', 'track_wandb.py');
-      const args = [program, project, ...(offline ? [folder] : [])];
+      const args = [program, String(seconds), project, ...(offline ? [folder] : [])];
       const group = await startBareGroup(python, args, { settings }).catch((error: unknown) => {
-        throw new TrackerFailed(
-          'wandb',
-          error instanceof Error ? error.message : String(error),
-          pythonRemedy,
-        );
+        throw new TrackerFailed('wandb', messageOf(error), pythonRemedy);
       });
-      const { code, said } = await outputOf(
-        group,
-        metrics,
-        AbortSignal.any([signal, AbortSignal.timeout(wandbMs)]),
-      );
+      const { code, said } = await outputOf(group, metrics, signal);
       if (code === 0) return;
       const shown = terminalSafe(key === '' ? said : said.replaceAll(key, '[key]')).trim();
-      throw code === noClient
-        ? new TrackerFailed('wandb', `${python} has no package wandb`, pythonRemedy)
+      if (code === noClient) throw new TrackerFailed('wandb', `${python} has no package wandb`, pythonRemedy);
+      if (signal.aborted) throw new TrackerFailed('wandb', 'its client was stopped', 'It is sent later.');
+      throw code === tookTooLong
+        ? new TrackerFailed(
+            'wandb',
+            offline
+              ? `its client has not made the run within ${seconds} s`
+              : `${server} has not taken the run within ${seconds} s`,
+            'Does it answer? With WANDB_MODE=offline runs stay in a folder, for `wandb sync`.',
+          )
         : new TrackerFailed(
             'wandb',
             `its client has failed: ${shown.slice(-400)}`,
@@ -157,8 +161,11 @@ export function wandb(store: Store, files: ExperimentFiles, environment: NodeJS.
 
 const pythonRemedy =
   'Install it there (pip install wandb), or set COLLOQUY_WANDB_PYTHON to a Python that has it.';
-/** What the program ends with where wandb cannot be imported. */
+/** What the program ends with where wandb cannot be imported, and where it is not done in time. */
 const noClient = 3;
+const tookTooLong = 4;
+/** The program ends what it has under way, and removes its scratch folder. */
+const graceMs = 5_000;
 
 async function outputOf(
   group: BareGroup,
@@ -170,9 +177,9 @@ async function outputOf(
     stream.on('data', (chunk: Buffer) => {
       said = `${said}${chunk.toString('utf8')}`.slice(-10_000);
     });
-  const stopListening = onAbort(signal, () => void group.stop(1000));
+  const stopListening = onAbort(signal, () => void group.stop(graceMs));
   group.stdin.end([run, ...lines].map(lineOf).join(''));
   const { code } = await group.exited;
   stopListening();
-  return { code, said: signal.aborted ? 'it took too long' : said };
+  return { code, said };
 }

@@ -11,8 +11,9 @@ import { type StepLoss, stepLossSchema } from '../../store/records/iteration.ts'
 import { experimentFiles, type ExperimentFiles, type Store } from '../../store/store.ts';
 import { type Events, type FineTune, onEvent } from '../events.ts';
 import { tensorboard, wandb } from './files.ts';
-import { mlflow, trackio } from './servers.ts';
-import { orNull, track, trackingLog, type Tracker, TrackerFailed } from './track.ts';
+import { mlflow } from './mlflow.ts';
+import { type Known, nothingKnown, orNull, track, trackingLog } from './track.ts';
+import { type Tracker, TrackerFailed, trackio } from './tracker.ts';
 
 /** A tracker for an experiment. @throws TrackerFailed when the environment does not say where it is */
 export type OpenTracker = (name: TrackerName, store: Store, files: ExperimentFiles) => Tracker;
@@ -23,7 +24,7 @@ export const openTracker: OpenTracker = (name, store, files) => {
     case 'trackio':
       return trackio(process.env);
     case 'mlflow':
-      return mlflow(process.env);
+      return mlflow(process.env, files);
     case 'wandb':
       return wandb(store, files, process.env);
     case 'tensorboard':
@@ -73,7 +74,7 @@ type Followed = {
   wanted: Wanted;
   timer?: NodeJS.Timeout | undefined;
   running?: Promise<void> | undefined;
-  readonly had: Map<TrackerName, Set<string>>;
+  readonly known: Known;
   /** The trackers about which the log says that they are behind. */
   readonly behind: Set<TrackerName>;
 };
@@ -94,7 +95,7 @@ export function followExperiments(
   let closed = false;
 
   function followed(experiment: string): Followed {
-    const made: Followed = { losses: [], wanted: 'nothing', had: new Map(), behind: new Set() };
+    const made: Followed = { losses: [], wanted: 'nothing', known: nothingKnown(), behind: new Set() };
     const found = all.get(experiment) ?? made;
     all.set(experiment, found);
     return found;
@@ -133,7 +134,7 @@ export function followExperiments(
     const opened = names.map((name) => [name, open(name, store, files)] as const);
     const trackers = new Map(opened.filter(([, { takesLines }]) => wanted === 'all' || takesLines));
     let behind = false;
-    for (const { tracker, problem, where } of await track(files, trackers, ending.signal, own.had)) {
+    for (const { tracker, problem, where } of await track(files, trackers, ending.signal, own.known)) {
       const said = own.behind.has(tracker);
       if (problem === null) {
         if (own.behind.delete(tracker))

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
 import { findDocument } from '../files/documents.ts';
-import { experimentFiles, type Store } from '../store.ts';
+import { experimentFiles, namesInStore, type Store } from '../store.ts';
 import {
   accuracySchema,
   answerChoiceSchema,
@@ -164,4 +164,14 @@ export async function findFinished(
   if ((await differenceFromBegun(files, config)).some(({ path }) => path !== 'iterations')) return null;
   const ended = (result.guard?.stopped ?? null) !== null;
   return ended || (result.evaluations.at(-1)?.iteration ?? -1) >= config.iterations ? result : null;
+}
+
+/** The experiment whose result.json was written last; null when there is none. */
+export async function newestFinished(store: Store): Promise<string | null> {
+  const timeOf = async (name: string): Promise<number> =>
+    (await store.blobs.writtenAt(experimentFiles(store, name).result.name)) ?? 0;
+  const names = await namesInStore(store);
+  const finished = await Promise.all(names.map(async (name) => ({ name, at: await timeOf(name) })));
+  const newest = finished.toSorted((a, b) => b.at - a.at)[0];
+  return newest === undefined || newest.at === 0 ? null : newest.name;
 }

@@ -1,0 +1,12 @@
+/** `mlflow-racer.ts STORE EXPERIMENT URL`: a process that sends an experiment's metrics when its stdin ends, and prints why it failed, or `null`. */
+import { mlflow } from '../../src/observe/trackers/mlflow.ts';
+import { track } from '../../src/observe/trackers/track.ts';
+import { experimentFiles, openStore } from '../../src/store/store.ts';
+
+const [root = '', experiment = '', url = ''] = process.argv.slice(2);
+const files = experimentFiles(openStore(root), experiment);
+const trackers = new Map([['mlflow', mlflow({ MLFLOW_TRACKING_URI: url }, files)] as const]);
+console.log('ready');
+for await (const _ of process.stdin) continue;
+const [sent] = await track(files, trackers, new AbortController().signal);
+console.log(String(sent?.problem));
