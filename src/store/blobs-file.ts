@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Blobs, checkedName, type Content, piecesOf } from './blobs.ts';
+import { type Blobs, checkedName, type Content, type Kept, piecesOf } from './blobs.ts';
 import { ArtifactMissing } from './errors.ts';
 import {
   errorCode,
@@ -73,6 +73,11 @@ export function fileBlobs(folder: string): Blobs {
       const above = prefix.slice(0, slash + 1);
       const names = await namesBelow(join(root, above), above, prefix.slice(slash + 1));
       return names.toSorted();
+    },
+
+    async everything(prefix) {
+      const above = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+      return (await filesBelow(root, above)).filter(({ name }) => name.startsWith(prefix));
     },
 
     async folders() {
@@ -208,6 +213,22 @@ async function namesBelow(folder: string, above: string, start: string): Promise
       .map(({ name }) => namesBelow(join(folder, name), `${above}${name}/`, '')),
   );
   return [...files, ...within.flat()];
+}
+
+/** All files below a folder, temporary ones among them. One that vanishes meanwhile is left out. */
+async function filesBelow(root: string, above: string): Promise<Kept[]> {
+  const found: Kept[] = [];
+  for (const entry of (await unlessMissing(join(root, above), (path) =>
+    readdir(path, { withFileTypes: true }),
+  )) ?? []) {
+    const name = `${above}${entry.name}`;
+    if (entry.isDirectory()) found.push(...(await filesBelow(root, `${name}/`)));
+    else if (entry.isFile()) {
+      const facts = await unlessMissing(join(root, name), (path) => stat(path));
+      if (facts !== null) found.push({ name, bytes: facts.size, writtenAt: facts.mtimeMs });
+    }
+  }
+  return found;
 }
 
 /** @throws FileRefused when the system refuses the read: only a file that is not there is missing */

@@ -131,6 +131,11 @@ export function s3Blobs(address: S3Address, open: OpenS3, cacheFolder: string, c
       return (await listed(await open(), prefix)).map(({ name }) => name);
     },
 
+    async everything(prefix) {
+      const all = await listed(await open(), prefix);
+      return all.map(({ name, bytes, writtenAt }) => ({ name, bytes, writtenAt }));
+    },
+
     async folders() {
       return topFolders(await open());
     },

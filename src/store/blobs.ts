@@ -37,6 +37,8 @@ export interface Blobs {
   replace(name: string, content: Content, beforeCommit?: () => Promise<void>): Promise<void>;
   /** All names that begin with `prefix`, sorted. */
   list(prefix: string): Promise<string[]>;
+  /** All that is kept under names that begin with `prefix`, also what writers have not finished or have left: for those who tidy up. */
+  everything(prefix: string): Promise<Kept[]>;
   /** The first parts of names that have several. */
   folders(): Promise<string[]>;
   /**
@@ -58,6 +60,8 @@ export interface Blobs {
   localCopy(name: string): Promise<string>;
 }
 
+/** `writtenAt` in milliseconds since 1970. */
+export type Kept = { readonly name: string; readonly bytes: number; readonly writtenAt: number };
 export type ByteRange = { readonly start: number; readonly bytes: number };
 export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 

@@ -191,16 +191,14 @@ async function damagedFile(model: Place, { files }: StoredManifest): Promise<str
   return null;
 }
 
-/**
- * The local folder that the trainer fills with a model, its manifest last. In a store of files it is the model's own folder.
- */
+/** The local folder that the trainer fills with a model, its manifest last. In a store of files it is the model's own folder. */
 export function modelOutput(store: Store, key: string): string {
   return join(store.local, ...store.model(key).name.split('/'));
 }
 
 /**
- * Puts a model that is finished in the local folder `modelOutput` into the store, its manifest last, and removes the folder. A store of
- * files has it there already. Of two hosts' models, the first whole one stays.
+ * Puts a finished model in the local folder `modelOutput` into the store, its manifest last, and removes the folder. A store of files has it
+ * there already. Of two hosts' models, the first whole one stays.
  *
  * @throws DiskFull, StoreNotWritable, and the errors of the store
  */
@@ -219,6 +217,9 @@ export async function storeModel(store: Store, key: string): Promise<void> {
     await store.blobs.replace(name, made.stream(name));
   }
   await store.blobs.putOnce(manifest, made.stream(manifest));
+  // What was there already may have been removed as unneeded in this moment (whole-store.ts).
+  const stored = new Set(await store.blobs.list(`${model.name}/`));
+  for (const name of names) if (!stored.has(name)) await store.blobs.putOnce(name, made.stream(name));
   await made.remove(model.name);
 }
 

@@ -1,15 +1,12 @@
-/**
- * What is in a store's folder: what does nothing need any more, and is all of it whole? Both look and change nothing; `removeUnneeded` removes.
- */
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+/** What in a store does nothing need any more? `findUnneeded` looks and changes nothing; `removeUnneeded` removes. */
+import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
 import { z } from 'zod';
-import { placeIn } from './blobs.ts';
-import { isUnreadable } from './errors.ts';
+import { experimentNameSchema } from '../config/names.ts';
+import { fileBlobs } from './blobs-file.ts';
+import type { Blobs, Kept } from './blobs.ts';
 import { isMissing, isTemporary, temporaryPath } from './files/atomic.ts';
-import { readSeal, sealedBytesOf } from './files/sealed.ts';
-import { filesInManifest } from './models.ts';
-import { readLedger } from './series.ts';
 import type { Store } from './store.ts';
 
 /** Why something is not needed. */
@@ -17,6 +14,7 @@ export const unneededKinds = {
   model: 'models that no experiment, series or other model refers to',
   checkpoints: 'checkpoints of models that are finished or not needed, and of trials',
   answers: 'journals of answers that the experiments of a study shared, none of which is there any more',
+  journals: 'journals on this host of experiments that are not in the store any more',
   damaged: 'damaged files and folders that were set aside',
   temporary: 'temporary files that killed writers have left',
 } as const;
@@ -24,6 +22,8 @@ export type UnneededKind = keyof typeof unneededKinds;
 
 export type Unneeded = {
   readonly kind: UnneededKind;
+  /** `host`: in the folder with this host's own files, where the store is a bucket. */
+  readonly in: 'store' | 'host';
   /** Names in the store: files and folders that go together. */
   readonly names: readonly string[];
   readonly bytes: number;
@@ -32,7 +32,8 @@ export type Unneeded = {
 };
 
 /**
- * What nothing in the store refers to and nothing has written since a moment, the largest first.
+ * What nothing in the store refers to and nothing has written since a moment, the largest first. Of a store in a bucket also what is so among this
+ * host's own files.
  *
  * A model is needed while any document of an experiment, a series or a study has its content address, while it is the start of a needed
  * model, and while the experiment that asked for it is there, finished or not. So a running experiment loses nothing; and a model that a new
@@ -41,50 +42,107 @@ export type Unneeded = {
  * @param before milliseconds
  * @throws FileRefused and other errors of reading: then nothing is known to be unneeded
  */
-export async function findUnneeded({ local }: Store, before: number): Promise<Unneeded[]> {
-  const files = await filesBelow(local);
-  const groups = new Map<
-    string,
-    { kind: UnneededKind; names: Set<string>; bytes: number; writtenAt: number }
-  >();
-  const documents: string[] = [];
+export async function findUnneeded(store: Store, before: number): Promise<Unneeded[]> {
+  const ofHost = isInBucket(store) ? await fileBlobs(store.local).everything('') : [];
+  const files = await store.blobs.everything('');
+  const needed = await neededBy(store.blobs, files);
+  const all = [
+    ...groupsOf(files, 'store', partOf),
+    ...groupsOf(ofHost, 'host', (name) => partOf(name) ?? journalOf(name)),
+  ];
+  return all
+    .filter(({ kind, named, writtenAt }) => writtenAt < before && !isNeeded(kind, named, needed))
+    .map(({ named: _, ...item }) => item)
+    .toSorted((a, b) => b.bytes - a.bytes);
+}
+
+/** Whether the store's own folder on this host is another place than the store. */
+function isInBucket({ root, local }: Store): boolean {
+  return root !== local;
+}
+
+type Part = { readonly kind: UnneededKind; readonly named: string; readonly name: string };
+
+function groupsOf(
+  files: readonly Kept[],
+  place: Unneeded['in'],
+  of: (name: string) => Part | null,
+): (Unneeded & { readonly named: string })[] {
+  const groups = new Map<string, Unneeded & { readonly named: string; readonly names: string[] }>();
   for (const { name, bytes, writtenAt } of files) {
-    const part = partOf(name);
-    if (part === null) {
-      if (name.includes('/') && name.endsWith('.json') && !name.startsWith('logs/')) documents.push(name);
-      continue;
-    }
-    const group = groups.get(part.group) ?? { kind: part.kind, names: new Set(), bytes: 0, writtenAt: 0 };
-    group.names.add(part.name);
-    groups.set(part.group, {
+    const part = of(name);
+    if (part === null) continue;
+    const { kind, named } = part;
+    const empty = { kind, in: place, named, names: [], bytes: 0, writtenAt: 0 };
+    const group = groups.get(`${kind} ${named}`) ?? empty;
+    groups.set(`${kind} ${named}`, {
       ...group,
+      names: [...new Set([...group.names, part.name])].toSorted(),
       bytes: group.bytes + bytes,
       writtenAt: Math.max(group.writtenAt, writtenAt),
     });
   }
-  const needed = await neededBy(local, documents, files);
-  return [...groups]
-    .filter(([group, { kind, writtenAt }]) => writtenAt < before && !isNeeded(kind, group, needed))
-    .map(([, { names, ...item }]) => ({ ...item, names: [...names].toSorted() }))
-    .toSorted((a, b) => b.bytes - a.bytes);
+  return [...groups.values()];
 }
 
-/** Removes what was found, unless it was written since. Each name vanishes at once. Returns what was removed. @throws StoreNotWritable */
-export async function removeUnneeded({ local }: Store, items: readonly Unneeded[]): Promise<Unneeded[]> {
+/**
+ * Removes what was found, unless it was written since. Files and folders vanish at once; of what is in a bucket, no reader takes what is left for whole.
+ * Returns what was removed.
+ *
+ * @throws StoreNotWritable, and the errors of the store
+ */
+export async function removeUnneeded(store: Store, items: readonly Unneeded[]): Promise<Unneeded[]> {
   const removed: Unneeded[] = [];
-  for (const item of items) {
-    const now = await Promise.all(item.names.map((name) => newest(join(local, name))));
-    if (Math.max(...now) > item.writtenAt) continue;
-    for (const name of item.names) {
-      const path = join(local, name);
-      const aside = temporaryPath(path);
-      await rename(path, aside).catch(unlessGone);
-      await rm(aside, { recursive: true, force: true });
-    }
-    removed.push(item);
-  }
+  for (const item of items)
+    if (
+      await (isInBucket(store) && item.in === 'store'
+        ? removeObjects(store.blobs, item)
+        : removeFiles(store.local, item))
+    )
+      removed.push(item);
   return removed;
 }
+
+/** @returns false when any of it was written since, which stays */
+async function removeFiles(local: string, { names, writtenAt }: Unneeded): Promise<boolean> {
+  const now = await Promise.all(names.map((name) => newest(join(local, name))));
+  if (Math.max(...now) > writtenAt) return false;
+  for (const name of names) {
+    const path = join(local, name);
+    const aside = temporaryPath(path);
+    await rename(path, aside).catch(unlessGone);
+    await rm(aside, { recursive: true, force: true });
+  }
+  return true;
+}
+
+/** Objects go one after another, so what makes a model whole goes first: its manifest, with the seal before. A model that is made again meanwhile stays. */
+async function removeObjects(blobs: Blobs, { names, writtenAt }: Unneeded): Promise<boolean> {
+  const objects = async (): Promise<Kept[]> => {
+    const found = await Promise.all(names.map((name) => blobs.everything(name)));
+    return found
+      .flat()
+      .filter(({ name }) => names.some((each) => name === each || name.startsWith(`${each}/`)));
+  };
+  for (;;) {
+    const left = await objects();
+    if (left.some((object) => object.writtenAt > writtenAt)) return false;
+    const [rank] = left.map(({ name }) => rankOf(name)).toSorted();
+    if (rank === undefined) return true;
+    const next = left.filter(({ name }) => rankOf(name) === rank).slice(0, atOnce);
+    await Promise.all(next.map(({ name }) => blobs.remove(name)));
+  }
+}
+
+/** A fine-tune's request is written before its model: it goes last, and its age tells until then whether the model is being made again. */
+function rankOf(name: string): number {
+  const inFolder = name.split('/').length > 2;
+  const ofManifest = /\/manifest\.json(\.ref\.json)?$/.test(name);
+  return (inFolder ? (ofManifest ? 0 : 2) : 4) + (name.endsWith('.ref.json') ? 0 : 1);
+}
+
+/** Requests that one removal, or one look, has in flight. */
+const atOnce = 16;
 
 const key = /[0-9a-f]{64}/g;
 
@@ -92,47 +150,57 @@ type Needed = {
   readonly keys: ReadonlySet<string>;
   readonly finished: ReadonlySet<string>;
   readonly answers: ReadonlySet<string>;
+  /** The first parts of names. */
+  readonly folders: ReadonlySet<string>;
 };
 
-function isNeeded(kind: UnneededKind, group: string, { keys, finished, answers }: Needed): boolean {
-  const named = group.split(' ')[1] ?? '';
+function isNeeded(kind: UnneededKind, named: string, { keys, finished, answers, folders }: Needed): boolean {
   if (kind === 'model') return keys.has(named);
   if (kind === 'checkpoints') return keys.has(named) && !finished.has(named);
+  if (kind === 'journals') return folders.has(named);
   return kind === 'answers' && answers.has(named);
 }
 
 /** The item that a file belongs to, if it is of a kind that may be unneeded; null for documents and rows of experiments. */
-function partOf(name: string): { kind: UnneededKind; group: string; name: string } | null {
+function partOf(name: string): Part | null {
   const parts = name.split('/');
   const upTo = (index: number) => parts.slice(0, index + 1).join('/');
   const damaged = parts.findIndex((part) => /\.damaged-\d+$/.test(part));
-  if (damaged >= 0) return { kind: 'damaged', group: upTo(damaged), name: upTo(damaged) };
+  if (damaged >= 0) return { kind: 'damaged', named: upTo(damaged), name: upTo(damaged) };
   const temporary = parts.findIndex((part) => isTemporary(part) && part.endsWith('.tmp'));
-  if (temporary >= 0) return { kind: 'temporary', group: upTo(temporary), name: upTo(temporary) };
+  if (temporary >= 0) return { kind: 'temporary', named: upTo(temporary), name: upTo(temporary) };
   const [folder, entry = ''] = parts;
-  if (folder === 'answers' && parts.length > 2)
-    return { kind: 'answers', group: `answers ${entry}`, name: upTo(1) };
+  // The trial of a bucket, before a worker takes work.
+  if (folder === '.canary') return { kind: 'temporary', named: upTo(1), name: upTo(1) };
+  if (folder === 'answers' && parts.length > 2) return { kind: 'answers', named: entry, name: upTo(1) };
   const [, named, ending] = /^([0-9a-f]{64}|trial-[0-9a-f-]+)(\..*)?$/.exec(entry) ?? [];
   if (folder !== 'models' || named === undefined) return null;
-  return ending === '.checkpoints'
-    ? { kind: 'checkpoints', group: `checkpoints ${named}`, name: upTo(1) }
-    : { kind: 'model', group: `model ${named}`, name: upTo(1) };
+  return { kind: ending === '.checkpoints' ? 'checkpoints' : 'model', named, name: upTo(1) };
+}
+
+/** The host's journals of an experiment whose rows are in a bucket. */
+function journalOf(name: string): Part | null {
+  const [folder = ''] = name.split('/');
+  if (!name.endsWith('.journal.jsonl') || !experimentNameSchema.safeParse(folder).success) return null;
+  return { kind: 'journals', named: folder, name };
 }
 
 const requestSchema = z.object({ experiment: z.string() });
 const sharingSchema = z.object({ shared_answers: z.string() });
 
 /** The models and answers that something in the store refers to. */
-async function neededBy(
-  local: string,
-  documents: readonly string[],
-  files: readonly { readonly name: string }[],
-): Promise<Needed> {
+async function neededBy(blobs: Blobs, files: readonly Kept[]): Promise<Needed> {
+  const limit = pLimit(atOnce);
+  const textsOf = (names: readonly string[]): Promise<[string, string][]> =>
+    Promise.all(
+      names.map((name) =>
+        limit(async () => [name, String((await blobs.get(name)) ?? '')] as [string, string]),
+      ),
+    );
   const keys = new Set<string>();
   const answers = new Set<string>();
   const experiments = new Set<string>();
-  for (const name of documents) {
-    const text = await textOf(join(local, name));
+  for (const [name, text] of await textsOf(files.map((file) => file.name).filter(isDocument))) {
     for (const [found] of text.matchAll(key)) keys.add(found);
     const [experiment = '', file] = name.split('/');
     if (file !== 'config.json') continue;
@@ -146,8 +214,9 @@ async function neededBy(
     return model === undefined ? [] : [{ model, name }];
   });
   const texts = new Map<string, string>();
-  for (const { model, name } of ofModels) {
-    const text = await textOf(join(local, name));
+  const modelOf = new Map(ofModels.map(({ model, name }) => [name, model]));
+  for (const [name, text] of await textsOf([...modelOf.keys()])) {
+    const model = modelOf.get(name) ?? '';
     texts.set(model, `${texts.get(model) ?? ''}${text}`);
     if (name.endsWith('.request.json') && experiments.has(parsed(text, requestSchema)?.experiment ?? ''))
       keys.add(model);
@@ -157,87 +226,19 @@ async function neededBy(
   const finished = new Set(
     ofModels.filter(({ name }) => name.endsWith('/manifest.json')).map(({ model }) => model),
   );
-  return { keys, finished, answers };
+  const folders = new Set(files.map(({ name }) => name.split('/')[0] ?? ''));
+  return { keys, finished, answers, folders };
 }
 
-/** What was compared, and what is not as it was written. */
-export type StoreCheck = {
-  /** Sealed files, and files of models. */
-  readonly files: number;
-  readonly bytes: number;
-  readonly faults: readonly { readonly name: string; readonly problem: string }[];
-};
-
-/** Reads all of a store that has a seal or stands in a model's manifest, and the ledgers of its series. For a store that was restored. */
-export async function checkStore(store: Store): Promise<StoreCheck> {
-  const faults: { name: string; problem: string }[] = [];
-  let [files, bytes] = [0, 0];
-  const compare = async (name: string, expected: { sha256: string; bytes: number } | null): Promise<void> => {
-    const found = expected && (await sealedBytesOf(placeIn(store.blobs, name)));
-    files += 1;
-    bytes += found?.bytes ?? 0;
-    if (found === null)
-      faults.push({ name, problem: expected === null ? 'its seal cannot be read' : 'is gone' });
-    else if (found.bytes !== expected?.bytes || found.sha256 !== expected.sha256)
-      faults.push({ name, problem: 'does not have the bytes that were written' });
-  };
-  for (const name of (await store.blobs.list('')).filter((each) => partOf(each)?.kind !== 'damaged')) {
-    if (name.endsWith('.ref.json')) {
-      const sealed = name.slice(0, -'.ref.json'.length);
-      await compare(sealed, await orNull(readSeal(placeIn(store.blobs, sealed))));
-    }
-    const [, model] = /^models\/([0-9a-f]{64})\/manifest\.json$/.exec(name) ?? [];
-    if (model === undefined) continue;
-    const inManifest = await filesInManifest(join(store.local, 'models', model)).catch(() => null);
-    if (inManifest === null) faults.push({ name, problem: 'cannot be read' });
-    for (const [file, expected] of Object.entries(inManifest ?? {}))
-      await compare(`models/${model}/${file}`, expected);
-  }
-  for (const series of await seriesNames(store)) {
-    try {
-      await readLedger(store, series);
-    } catch (error) {
-      faults.push({
-        name: `series/${series}`,
-        problem: error instanceof Error ? error.message : String(error),
-      });
-    }
-  }
-  return { files, bytes, faults };
-}
-
-async function seriesNames({ blobs }: Store): Promise<string[]> {
-  const names = (await blobs.list('series/')).flatMap(
-    (name) => /^series\/([^/]+)\/night-/.exec(name)?.[1] ?? [],
+/** A document of an experiment, a series or a study. A seal has a hash of it, and no address of a model. */
+function isDocument(name: string): boolean {
+  return (
+    name.includes('/') &&
+    name.endsWith('.json') &&
+    !name.endsWith('.ref.json') &&
+    !name.startsWith('logs/') &&
+    partOf(name) === null
   );
-  return [...new Set(names)];
-}
-
-async function orNull<Value>(reading: Promise<Value>): Promise<Value | null> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (isUnreadable(error)) return null;
-    throw error;
-  }
-}
-
-/** All files below a folder, temporary ones among them. One that vanishes meanwhile is left out. */
-async function filesBelow(
-  root: string,
-  above = '',
-): Promise<{ name: string; bytes: number; writtenAt: number }[]> {
-  const entries = await readdir(join(root, above), { withFileTypes: true }).catch(noneWhenMissing);
-  const found = [];
-  for (const entry of entries) {
-    const name = above === '' ? entry.name : `${above}/${entry.name}`;
-    if (entry.isDirectory()) found.push(...(await filesBelow(root, name)));
-    else if (entry.isFile()) {
-      const at = await stat(join(root, name)).catch(unlessGone);
-      if (at !== undefined) found.push({ name, bytes: at.size, writtenAt: at.mtimeMs });
-    }
-  }
-  return found;
 }
 
 /** When anything of a file or a folder was written last; 0 when it is gone. */
@@ -245,11 +246,8 @@ async function newest(path: string): Promise<number> {
   const at = await stat(path).catch(unlessGone);
   if (at === undefined) return 0;
   if (!at.isDirectory()) return at.mtimeMs;
-  return Math.max(0, ...(await filesBelow(path)).map(({ writtenAt }) => writtenAt));
-}
-
-async function textOf(path: string): Promise<string> {
-  return (await readFile(path, 'utf8').catch(unlessGone)) ?? '';
+  const within = await fileBlobs(path).everything('');
+  return within.reduce((latest, { writtenAt }) => Math.max(latest, writtenAt), 0);
 }
 
 function parsed<Value>(text: string, schema: z.ZodType<Value>): Value | undefined {
@@ -262,9 +260,4 @@ function parsed<Value>(text: string, schema: z.ZodType<Value>): Value | undefine
 
 function unlessGone(error: unknown): undefined {
   if (!isMissing(error)) throw error;
-}
-
-function noneWhenMissing(error: unknown): [] {
-  if (isMissing(error)) return [];
-  throw error;
 }

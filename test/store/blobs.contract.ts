@@ -164,6 +164,21 @@ export function blobsContract(
       expect(await b.list('a/c')).toEqual([]);
     });
 
+    it('are all shown to those who tidy up, with their sizes and when they were written', async () => {
+      const [a, b] = open().hosts;
+      const began = Date.now() - 2_000;
+      await put(a, 'a/b/c', 'four');
+      await a.replace('a/bc', Buffer.from('seven77'));
+      const found = await b.everything('a/b');
+      expect(found.map(({ name, bytes }) => [name, bytes]).toSorted()).toEqual([
+        ['a/b/c', 4],
+        ['a/bc', 7],
+      ]);
+      for (const { writtenAt } of found) expect(writtenAt).toBeGreaterThan(began);
+      expect(await b.everything('a/c')).toEqual([]);
+      expect(await b.everything('')).toHaveLength(2);
+    });
+
     it('are moved and removed, alone or with everything below them', async () => {
       const [a, b] = open().hosts;
       for (const name of names) await put(a, name, name);

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { checkStore } from '../../src/cli/commands/doctor.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import { openStore } from '../../src/store/store.ts';
-import { checkStore, findUnneeded, removeUnneeded } from '../../src/store/whole-store.ts';
+import { findUnneeded, removeUnneeded } from '../../src/store/whole-store.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const day = 86_400_000;

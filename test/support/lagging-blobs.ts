@@ -61,6 +61,7 @@ export function laggingHosts(count: number, delay: number, scratch: string): Blo
         return view.stream(name);
       },
       list: (prefix) => seeing(() => view.list(prefix)),
+      everything: (prefix) => seeing(() => view.everything(prefix)),
       localCopy: (name) => seeing(() => view.localCopy(name)),
       putOnce: (name, content) => changing(() => server.putOnce(name, content)),
       replace: (name, content, beforeCommit) => changing(() => server.replace(name, content, beforeCommit)),

@@ -8,8 +8,13 @@ import { ArtifactMissing } from '../../src/store/errors.ts';
 /**
  * @param scratch a folder for local copies
  * @param kept the bytes by name: shared by those who use the same store
+ * @param times when each was written; without it, all was written now
  */
-export function memoryBlobs(scratch: string, kept = new Map<string, Buffer>()): Blobs {
+export function memoryBlobs(
+  scratch: string,
+  kept = new Map<string, Buffer>(),
+  times?: Map<string, number>,
+): Blobs {
   const where = (name: string) => `memory:${name}`;
   const within = (name: string) =>
     [...kept.keys()].filter((each) => each === name || each.startsWith(`${name}/`));
@@ -37,14 +42,22 @@ export function memoryBlobs(scratch: string, kept = new Map<string, Buffer>()): 
     putOnce: async (name, content) => {
       const bytes = await gathered(content);
       const there = kept.get(checkedName(name));
-      if (there === undefined) kept.set(name, bytes);
+      if (there === undefined) {
+        kept.set(name, bytes);
+        times?.set(name, Date.now());
+      }
       return there === undefined ? 'made' : there.equals(bytes) ? 'same' : 'other';
     },
     replace: async (name, content, beforeCommit) => {
       const bytes = await gathered(content);
       await beforeCommit?.();
       kept.set(checkedName(name), bytes);
+      times?.set(name, Date.now());
     },
+    everything: async (prefix) =>
+      [...kept]
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, { length }]) => ({ name, bytes: length, writtenAt: times?.get(name) ?? Date.now() })),
     list: async (prefix) => [...kept.keys()].filter((name) => name.startsWith(prefix)).toSorted(),
     folders: async () => [
       ...new Set(

@@ -13,6 +13,7 @@ import { type FineTuneJob, type JobProgress, shown, type Trainer } from '../../e
 import { type FineTune, emit } from '../../observe/events.ts';
 import { baseModelHash } from '../../store/base-model-files.ts';
 import { ArtifactMissing, ModelCannotBeRemade } from '../../store/errors.ts';
+import { isThere } from '../../store/blobs.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
 import { requireIntact } from '../../store/files/rows.ts';
 import { artifactRefSchema } from '../../store/files/sealed.ts';
@@ -100,9 +101,7 @@ export async function fineTune(
   };
 }
 
-/**
- * Removes models of an earlier iteration (`keep: last`): those that this experiment made. Others may be the start of a series' next night.
- */
+/** Removes models of an earlier iteration (`keep: last`) that this experiment made. Others may be the start of a series' next night. */
 export async function pruneModels(
   {
     experiment,
@@ -190,6 +189,8 @@ async function findOrTrain(
   const manifest = finished ?? (await findModel(store, key));
   if (manifest === null) throw new ArtifactMissing(store.model(key).where);
   if (trained !== null) {
+    // While it was trained, nothing had its address yet: a prune may have taken an older request for unneeded as this one replaced it.
+    if (!(await isThere(store.modelRequest(key)))) await writeDocument(store.modelRequest(key), request);
     const { steps, tokens } = manifest;
     emit('fine-tune ended', { ...agentOf(request), steps, tokens, ...trained });
   }

@@ -1,7 +1,12 @@
+import { join } from 'node:path';
 import { colloquy } from '../../config/installation.ts';
 import { exitCodes } from '../../errors.ts';
+import { placeIn } from '../../store/blobs.ts';
+import { isUnreadable } from '../../store/errors.ts';
+import { readSeal, sealedBytesOf } from '../../store/files/sealed.ts';
+import { filesInManifest } from '../../store/models.ts';
+import { readLedger } from '../../store/series.ts';
 import { openStore, type Store } from '../../store/store.ts';
-import { checkStore } from '../../store/whole-store.ts';
 import { counted, sizeText } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import type { Finding, OnLook } from '../../workers/machine.ts';
@@ -59,6 +64,70 @@ async function printStoreCheck(store: Store, json: true | undefined): Promise<vo
       : `${counted(check.faults.length, 'fault')} in ${read}. An experiment that needs what is damaged makes it again when it is started; the questions, configs and ledgers have to come from a backup.`,
   );
 }
+
+/** What was compared, and what is not as it was written. */
+export type StoreCheck = {
+  /** Sealed files, and files of models. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly faults: readonly { readonly name: string; readonly problem: string }[];
+};
+
+/** Reads all of a store that has a seal or stands in a model's manifest, and the ledgers of its series. For a store that was restored. */
+export async function checkStore(store: Store): Promise<StoreCheck> {
+  const faults: { name: string; problem: string }[] = [];
+  let [files, bytes] = [0, 0];
+  const compare = async (name: string, expected: { sha256: string; bytes: number } | null): Promise<void> => {
+    const found = expected && (await sealedBytesOf(placeIn(store.blobs, name)));
+    files += 1;
+    bytes += found?.bytes ?? 0;
+    if (found === null)
+      faults.push({ name, problem: expected === null ? 'its seal cannot be read' : 'is gone' });
+    else if (found.bytes !== expected?.bytes || found.sha256 !== expected.sha256)
+      faults.push({ name, problem: 'does not have the bytes that were written' });
+  };
+  for (const name of (await store.blobs.list('')).filter((each) => !wasSetAside(each))) {
+    if (name.endsWith('.ref.json')) {
+      const sealed = name.slice(0, -'.ref.json'.length);
+      await compare(sealed, await orNull(readSeal(placeIn(store.blobs, sealed))));
+    }
+    const [, model] = /^models\/([0-9a-f]{64})\/manifest\.json$/.exec(name) ?? [];
+    if (model === undefined) continue;
+    const inManifest = await filesInManifest(join(store.local, 'models', model)).catch(() => null);
+    if (inManifest === null) faults.push({ name, problem: 'cannot be read' });
+    for (const [file, expected] of Object.entries(inManifest ?? {}))
+      await compare(`models/${model}/${file}`, expected);
+  }
+  for (const series of await seriesNames(store)) {
+    try {
+      await readLedger(store, series);
+    } catch (error) {
+      faults.push({
+        name: `series/${series}`,
+        problem: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+  return { files, bytes, faults };
+}
+
+async function seriesNames({ blobs }: Store): Promise<string[]> {
+  const names = (await blobs.list('series/')).flatMap(
+    (name) => /^series\/([^/]+)\/night-/.exec(name)?.[1] ?? [],
+  );
+  return [...new Set(names)];
+}
+
+async function orNull<Value>(reading: Promise<Value>): Promise<Value | null> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isUnreadable(error)) return null;
+    throw error;
+  }
+}
+
+const wasSetAside = (name: string): boolean => name.split('/').some((part) => /\.damaged-\d+$/.test(part));
 
 /** Some searches take long, because a vLLM loads PyTorch to say its version. Shows what is being looked for, and how long it took. */
 export function announceSlow(show: (line: string) => void): OnLook {

@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings';
-import { UsageError } from '../../errors.ts';
 import { openStore } from '../../store/store.ts';
 import {
   findUnneeded,
@@ -28,10 +27,8 @@ export const prune = command(
   .addOption(jsonOption)
   .action(async ({ remove = false, olderThan, json }) => {
     const store = openStore();
-    if (store.root !== store.local)
-      throw new UsageError(
-        'Only a store in a folder can be pruned. Others have rules of their own for that.',
-      );
+    // Ages are told by the clock of a bucket's server: this finds out whether it is the one of this host.
+    if (remove) await store.check();
     const found = await findUnneeded(store, Date.now() - olderThan * 86_400_000);
     const items = remove ? await removeUnneeded(store, found) : found;
     const bytes = items.reduce((sum, each) => sum + each.bytes, 0);
@@ -50,8 +47,8 @@ function printKind(kind: UnneededKind, items: readonly Unneeded[]): void {
   if (ofKind.length === 0) return;
   const bytes = ofKind.reduce((sum, each) => sum + each.bytes, 0);
   console.log(`${unneededKinds[kind]}: ${ofKind.length}, ${sizeText(bytes)}`);
-  for (const { names, bytes: size } of ofKind.slice(0, mostShown))
-    console.log(`  ${sizeText(size).padStart(9)}  ${names[0]}`);
+  for (const { names, bytes: size, in: place } of ofKind.slice(0, mostShown))
+    console.log(`  ${sizeText(size).padStart(9)}  ${names[0]}${place === 'host' ? ' (on this host)' : ''}`);
   if (ofKind.length > mostShown) console.log(`  and ${ofKind.length - mostShown} more (--json has all)`);
 }
 

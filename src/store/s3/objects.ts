@@ -13,9 +13,10 @@ import { failureOf, isMissingObject, isOfNetwork, isTaken, S3Unreachable } from 
 
 /** An object as it is listed: the tag changes with its bytes. */
 export type Listed = { readonly name: string; readonly bytes: number; readonly tag: string };
+type Dated = Listed & { readonly writtenAt: number };
 
 /** What is known of an object without its bytes; null when there is none. */
-export async function look(s3: S3, name: string): Promise<(Listed & { readonly writtenAt: number }) | null> {
+export async function look(s3: S3, name: string): Promise<Dated | null> {
   return asking(s3, name, async () => {
     try {
       const head = await s3.client.send(
@@ -49,13 +50,14 @@ async function listOne(s3: S3): Promise<void> {
 }
 
 /** All objects whose names begin with `prefix`, sorted by name. */
-export async function listed(s3: S3, prefix: string): Promise<Listed[]> {
-  const found: Listed[] = [];
+export async function listed(s3: S3, prefix: string): Promise<Dated[]> {
+  const found: Dated[] = [];
   await eachPage(s3, prefix, undefined, ({ Contents = [] }) => {
-    for (const { Key = '', Size = 0, ETag = '' } of Contents) {
+    for (const { Key = '', Size = 0, ETag = '', LastModified } of Contents) {
       const name = Key.slice(s3.address.prefix.length);
       // Programs that show a bucket as folders make empty objects for them.
-      if (!Key.endsWith('/')) found.push({ name, bytes: Size, tag: ETag });
+      const writtenAt = LastModified?.getTime() ?? Infinity;
+      if (!Key.endsWith('/')) found.push({ name, bytes: Size, tag: ETag, writtenAt });
     }
   });
   // The server sorts by bytes, and JavaScript by UTF-16.
@@ -73,7 +75,12 @@ export async function topFolders(s3: S3): Promise<string[]> {
 }
 
 type ListPage = {
-  readonly Contents?: readonly { readonly Key?: string; readonly Size?: number; readonly ETag?: string }[];
+  readonly Contents?: readonly {
+    readonly Key?: string;
+    readonly Size?: number;
+    readonly ETag?: string;
+    readonly LastModified?: Date;
+  }[];
   readonly CommonPrefixes?: readonly { readonly Prefix?: string }[];
 };
 
