@@ -38,7 +38,10 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   }
   const { name, format, ...rest } = given;
   requireOwnFormat(format);
-  const { settings, faults } = overPresets(withOwnNames(rest), []);
+  const { settings: merged, faults } = overPresets(withOwnNames(rest), []);
+  const settings = Object.fromEntries(
+    Object.entries(merged).filter(([key, value]) => value !== null || !switchable.has(key)),
+  );
   const parsed = experimentConfigSchema.safeParse(settings);
   const all = [
     ...nameFaults(name),
@@ -59,6 +62,14 @@ export function resolveConfig(input: unknown): ExperimentConfig {
   if (unusable.length > 0) throw new InvalidConfig(unusable);
   return config;
 }
+
+/** Settings without which an experiment does without something (`guard`, `distill`): null switches off what a preset or a study has. */
+const switchable = new Set(
+  Object.entries(experimentConfigSchema.shape).flatMap(([key, schema]) => {
+    const absent = schema.safeParse(undefined);
+    return absent.success && absent.data === undefined && !schema.safeParse(null).success ? [key] : [];
+  }),
+);
 
 /**
  * The embedded model reads only the language of `prompts: terse`. So the preset `paper`, and each that is laid over it with prompts in

@@ -55,6 +55,8 @@ export type RunControl = {
   readonly began: (state: ExperimentState) => void;
   /** What the guard has decided so far. */
   readonly guarded: (guard: GuardProgress | undefined) => void;
+  /** The last iteration is over. */
+  readonly finishing: () => void;
   readonly finished: (
     evaluations: readonly Evaluation[],
     result: Pick<ExperimentResult, 'night' | 'guard' | 'answer'>,
@@ -169,6 +171,9 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     },
     guarded: (guard) => {
       update({ guard });
+    },
+    finishing: () => {
+      update({ finishing: true });
     },
     finished: (evaluations, { night, guard, answer }) => {
       update({

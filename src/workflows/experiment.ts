@@ -52,6 +52,7 @@ export async function experiment(input?: unknown, given?: ExperimentState): Prom
       const again = budget === undefined ? {} : { budget: freshBudget(budget.limits, budget.used) };
       return nextRun(input, { ...firstState(next.plan), ...carriedOn, ...again, begunAnew: true }, control);
     };
+    control.finishing();
     const result = await remakingDamaged(
       next,
       input,

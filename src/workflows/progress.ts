@@ -41,6 +41,8 @@ export type Progress = {
   readonly iterations: number;
   /** Whether its method fine-tunes anything, so that there can be iterations. */
   readonly learns: boolean;
+  /** The last iteration is over: no more can be added. */
+  readonly finishing?: boolean;
   /** Steps of this phase (shards of questions, or models). */
   readonly done: number;
   readonly total: number;

@@ -246,7 +246,10 @@ export function refuseReason(reason: unknown): void {
 const mostIterations = 100;
 
 /** Of the update `setIterations`. @throws ApplicationFailure `Refused` when that many iterations cannot be done any more */
-export function refuseIterations(iterations: number, { phase, iteration, learns }: Progress): void {
+export function refuseIterations(
+  iterations: number,
+  { phase, iteration, learns, finishing = false }: Progress,
+): void {
   refuseIf(
     !Number.isInteger(iterations),
     `iterations must be a whole number, not ${JSON.stringify(iterations)}.`,
@@ -258,7 +261,7 @@ export function refuseIterations(iterations: number, { phase, iteration, learns 
   );
   refuseIf(phase === 'preparing', 'The experiment is still being prepared; try again in a moment.');
   refuseIf(
-    phase === 'distilling' || phase === 'reporting' || phase === 'done',
+    finishing || phase === 'distilling' || phase === 'reporting' || phase === 'done',
     'The last iteration is over; start the experiment again.',
   );
   const least = Math.max(1, iteration);

@@ -19,6 +19,35 @@ const refusal = (input: unknown): string => {
   throw new Error('the study was accepted');
 };
 
+describe('null in a variant', () => {
+  it('switches off what all experiments of the study have, and what a preset has', () => {
+    const { cells } = resolveStudy('mine', {
+      methods: ['multiagent-ft'],
+      settings: {
+        preset: 'quickstart',
+        task: { kind: 'arithmetic', validation_size: 20 },
+        guard: { max_drop: 0.1 },
+        distill: { from: 'best' },
+      },
+      variants: { unguarded: { guard: null }, group: { distill: null } },
+      experiments: [{ name: 'sums' }],
+    });
+    const has = cells.map(({ variant, config }) => [variant, 'guard' in config, 'distill' in config]);
+    expect(has).toEqual([
+      [undefined, true, true],
+      ['unguarded', false, true],
+      ['group', true, false],
+    ]);
+  });
+
+  it('is refused where a setting has a value in every experiment', () => {
+    const variants = { odd: { rounds: null } };
+    expect(refusal({ methods: ['multiagent-ft'], variants, experiments: [{ name: 'sums' }] })).toContain(
+      'rounds',
+    );
+  });
+});
+
 describe('the studies that come with Colloquy', () => {
   it('are the tables of the paper, a small model, an API, a laptop and comparisons', () => {
     expect(studyPresets().map(({ name }) => name)).toEqual([

@@ -33,15 +33,18 @@ export const compare = command(
     'compare only this iteration; 0 is the base model (default: all)',
     iterationNumber,
   )
-  .option('--questions', 'list the questions that only one got right, after the last iteration of both')
+  .option(
+    '--questions',
+    'list the questions that only one got right, after the last iteration of both that no guard has rolled back',
+  )
   .addOption(jsonOption)
   .action(async (nameOfA, nameOfB, { iteration, questions, json }) => {
     const store = openStore();
     const a = await readEvaluatedExperiment(experimentFiles(store, nameOfA));
     const b = await readEvaluatedExperiment(experimentFiles(store, nameOfB));
     const comparison = compareExperiments(a, b, iteration);
-    const last = lastOfBoth(comparison);
-    const differing = questions ? await differingQuestions(a, b, last) : undefined;
+    const { last } = comparison;
+    const differing = questions && last !== null ? await differingQuestions(a, b, last) : undefined;
     if (json)
       printJson({
         ...comparison,
@@ -49,13 +52,29 @@ export const compare = command(
       });
     else {
       console.log(comparisonText(comparison, { colours: wantsColours() }));
-      if (differing !== undefined) console.log(`\n${differingText(comparison, last, differing)}`);
+      if (differing !== undefined && last !== null)
+        console.log(`\n${differingText(comparison, last, differing)}`);
     }
   });
 
 /** A comparison for the terminal: the settings that differ, the questions that are compared, and the figures. */
 export function comparisonText(comparison: Comparison, options: { colours: boolean }): string {
-  return [configText(comparison), questionsText(comparison), figuresTable(comparison, options)].join('\n\n');
+  const parts = [configText(comparison), questionsText(comparison), figuresTable(comparison, options)];
+  return [...parts, ...rolledBackText(comparison)].join('\n\n');
+}
+
+/** Which rows are of iterations that a guard has rolled back, and which is then the last one. */
+function rolledBackText({ a, b, iterations, last, rolledBack }: Comparison): string[] {
+  const shown = (aside: readonly number[]) =>
+    iterations.map(({ iteration }) => iteration).filter((each) => aside.includes(each));
+  const lines = [[a, shown(rolledBack.a)] as const, [b, shown(rolledBack.b)] as const].flatMap(
+    ([name, aside]) =>
+      aside.length === 0 ? [] : [`Rolled back by the guard of ${name}: iteration ${aside.join(', ')}.`],
+  );
+  if (lines.length === 0) return [];
+  const standing =
+    last === null ? 'No iteration of both stands.' : `The last that stands in both: ${evaluationName(last)}.`;
+  return [[...lines, standing].map(terminalSafe).join('\n')];
 }
 
 /** The questions that only one of the two got right, with both answers. */

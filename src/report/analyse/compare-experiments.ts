@@ -48,6 +48,10 @@ export type Comparison = {
     readonly onlyInB: readonly string[];
   };
   readonly iterations: readonly IterationComparison[];
+  /** The last of them that both have and no guard has rolled back; null when there is none. */
+  readonly last: number | null;
+  /** What a guard has rolled back. */
+  readonly rolledBack: { readonly a: readonly number[]; readonly b: readonly number[] };
 };
 
 /** After an iteration, 0 being the base model. Null where an experiment has no such iteration. */
@@ -84,6 +88,9 @@ export function compareExperiments(
     );
   const onlyIn = (one: EvaluatedExperiment, other: EvaluatedExperiment) =>
     [...one.questions].filter(([key]) => !other.questions.has(key)).map(([, { id }]) => id);
+  const iterations = iterationsOf(a, b, iteration).map((each) => compareIteration(each, a, b, common));
+  const inBoth = iterations.filter(({ tests }) => tests !== null).map((each) => each.iteration);
+  const standing = inBoth.filter((each) => !a.rolledBack.includes(each) && !b.rolledBack.includes(each));
   return {
     a: a.experiment,
     b: b.experiment,
@@ -94,7 +101,10 @@ export function compareExperiments(
       onlyInA: onlyIn(a, b),
       onlyInB: onlyIn(b, a),
     },
-    iterations: iterationsOf(a, b, iteration).map((each) => compareIteration(each, a, b, common)),
+    iterations,
+    // One that was asked for by name is shown whatever a guard says.
+    last: (iteration === undefined ? standing : inBoth).at(-1) ?? null,
+    rolledBack: { a: a.rolledBack, b: b.rolledBack },
   };
 }
 

@@ -1,5 +1,5 @@
 import { paretoFront } from '../analyse/cost.ts';
-import { draw, methodStyles, percentAxis, type WrittenName, writtenNames } from './style.ts';
+import { type ChartSpec, draw, methodStyles, percentAxis, type WrittenName, writtenNames } from './style.ts';
 
 export type PricedMethod = {
   readonly method: string;
@@ -38,14 +38,12 @@ export async function paretoChart(methods: readonly PricedMethod[], width: numbe
     ),
   );
   const [low, high] = y.domain;
-  const places = placeNames(
-    all.map(({ method, tokens, accuracy }) => ({
-      name: method,
-      x: (plot.width * Math.log(tokens / x[0])) / Math.log(x[1] / x[0]),
-      y: plot.height * (1 - (accuracy * 100 - low) / (high - low)),
-    })),
-    plot,
-  );
+  const marks = all.map(({ method, tokens, accuracy }) => ({
+    name: method,
+    x: (plot.width * Math.log(tokens / x[0])) / Math.log(x[1] / x[0]),
+    y: plot.height * (1 - (accuracy * 100 - low) / (high - low)),
+  }));
+  const places = placeNames(marks, plot);
   const xAxis = {
     field: 'tokens',
     type: 'quantitative',
@@ -113,11 +111,39 @@ export async function paretoChart(methods: readonly PricedMethod[], width: numbe
           fill: { ...colour, condition: { test: '!datum.onFront', value: 'var(--card)' } },
         },
       },
+      ...leaders(all.map(({ style }, index) => ({ from: marks[index], to: places[index], style }))),
       ...writtenNames(
         places.map((place, index) => ({ ...place, colour: all[index]?.style.colour ?? 'var(--ink)' })),
       ),
     ],
   });
+}
+
+/** Lines from marks to names that are not beside them. */
+function leaders(
+  names: readonly {
+    readonly from: NamedMark | undefined;
+    readonly to: NamePlace | undefined;
+    readonly style: { readonly colour: string };
+  }[],
+): ChartSpec['layer'] {
+  return names.flatMap(({ from, to, style }) =>
+    from === undefined || to === undefined || Math.abs(to.y - from.y) <= 35
+      ? []
+      : [
+          {
+            data: { values: [{}] },
+            mark: { type: 'rule' as const, strokeWidth: 1, opacity: 0.6 },
+            encoding: {
+              x: { value: from.x },
+              x2: { value: to.x },
+              y: { value: from.y },
+              y2: { value: to.y },
+              color: { value: style.colour },
+            },
+          },
+        ],
+  );
 }
 
 /** With room for names, and never empty. */
@@ -135,7 +161,7 @@ export type NamePlace = Omit<WrittenName, 'colour'>;
 
 /**
  * Where to write the names of marks. Candidates are above right of a mark, where the front does not run, then left, straight above, below,
- * and further up or down; the first one in the plot that covers no mark and no earlier name is taken, or else the place right of the mark.
+ * and ever further up and down; the first one in the plot that covers no mark and no earlier name is taken, or else the place right of the mark.
  */
 export function placeNames(
   marks: readonly NamedMark[],
@@ -143,7 +169,9 @@ export function placeNames(
 ): NamePlace[] {
   const taken: Box[] = marks.map(({ x, y }) => ({ left: x - 7, right: x + 7, top: y - 7, bottom: y + 7 }));
   return marks.map(({ name, x, y }) => {
-    const candidates: NamePlace[] = [-14, 14, 0, -28, 28].flatMap((up): NamePlace[] => [
+    const further = Array.from({ length: Math.ceil(plot.height / 14) }, (_, index) => 42 + 14 * index);
+    const ups = [-14, 14, 0, -28, 28, ...further.flatMap((up) => [-up, up])];
+    const candidates: NamePlace[] = ups.flatMap((up): NamePlace[] => [
       { name, x: x + 11, y: y + up, align: 'left' },
       { name, x: x - 11, y: y + up, align: 'right' },
       ...(up === 0 ? [] : [{ name, x, y: y + 1.2 * up, align: 'center' as const }]),

@@ -191,13 +191,15 @@ export type EvaluatedExperiment = {
   readonly config: unknown;
   /** By iteration, 0 the base model; then by the question's key (see questionKey), in the order of the questions. */
   readonly marks: ReadonlyMap<number, ReadonlyMap<string, Mark>>;
+  /** The iterations whose training is no part of its agents, by its guard. */
+  readonly rolledBack: readonly number[];
   /** Its held-out questions by key. */
   readonly questions: ReadonlyMap<string, { readonly id: string; readonly gold: string }>;
 };
 
 /** @throws NothingToReport when the experiment has not finished; ArtifactDamaged, ArtifactMissing */
 export async function readEvaluatedExperiment(files: ExperimentFiles): Promise<EvaluatedExperiment> {
-  const { name } = await readResult(files);
+  const { name, guard } = await readResult(files);
   const marks = new Map<number, Map<string, Mark>>();
   const questions = new Map<string, { id: string; gold: string }>();
   for await (const row of evaluationRows(files)) {
@@ -206,7 +208,8 @@ export async function readEvaluatedExperiment(files: ExperimentFiles): Promise<E
     marks.set(row.iteration, ofIteration.set(key, markOf(row)));
     questions.set(key, { id: row.questionId, gold: row.gold });
   }
-  return { experiment: name, files, config: await readConfig(files), marks, questions };
+  const { rolledBack = [] } = guard ?? {};
+  return { experiment: name, files, config: await readConfig(files), marks, rolledBack, questions };
 }
 
 /**

@@ -1,5 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openStore } from '../../../src/store/store.ts';
+import { requireDocument, writeDocument } from '../../../src/store/files/documents.ts';
+import { experimentResultSchema } from '../../../src/store/records/result.ts';
+import { experimentFiles, openStore } from '../../../src/store/store.ts';
 import { writeEvaluatedExperiment } from '../../report/evaluated-experiment.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { colloquy } from '../colloquy.ts';
@@ -50,6 +52,32 @@ describe('colloquy compare', () => {
     expect(out).toContain('Only without right, by debate, iteration 1: 1\n  heldout-00003  q4');
     const base = await colloquy('compare', 'with', 'without', '--questions', '--iteration', '0');
     expect(base.out).toContain('Only with right, by debate, base: 0');
+  });
+
+  it('takes the last iteration that no guard has rolled back, and says so', async () => {
+    const store = openStore(root);
+    const lines = ['xx..', 'xxx.', '....'].map((line) => answered(line));
+    await writeEvaluatedExperiment(store.experiment('guarded').where, 'guarded', lines);
+    await writeEvaluatedExperiment(store.experiment('longer').where, 'longer', lines);
+    const { result } = experimentFiles(store, 'guarded');
+    const { guard: _, ...finished } = await requireDocument(result, experimentResultSchema);
+    const guard = {
+      metric: 'accuracy',
+      best: 1,
+      stopped: 2,
+      steps: [],
+      rolledBack: [2],
+      said: 'Rolled back.',
+    };
+    await writeDocument(result, { ...finished, guard });
+    const { out } = await colloquy('compare', 'guarded', 'longer', '--questions');
+    expect(out).toContain(
+      'Rolled back by the guard of guarded: iteration 2.\nThe last that stands in both: iteration 1.',
+    );
+    expect(out).toContain('by debate, iteration 1: 0');
+    const asked = await colloquy('compare', 'guarded', 'longer', '--questions', '--iteration', '2');
+    expect(asked.out).toContain('by debate, iteration 2: 0');
+    expect((await colloquy('compare', 'with', 'without')).out).not.toContain('Rolled back');
   });
 
   it('prints the same as JSON for programs', async () => {

@@ -211,4 +211,25 @@ describe('names in a chart', () => {
     const beside = first!.right <= second!.left || second!.right <= first!.left;
     expect(beside || Math.abs(first!.y - second!.y) >= 14).toBe(true);
   });
+
+  it('do not cover each other where eight methods cost the same and are nearly as accurate', () => {
+    const plot = { width: 292, height: 160 };
+    const marks = Array.from({ length: 8 }, (_, index) => ({
+      name: `objective-number-${index}`,
+      x: 200 + index / 10,
+      y: 60 + 2 * index,
+    }));
+    const boxes = placeNames(marks, plot).map(({ name, x, y, align }) => {
+      const width = 7 * name.length;
+      const left = align === 'left' ? x : align === 'right' ? x - width : x - width / 2;
+      return { name, left, right: left + width, top: y - 7, bottom: y + 7 };
+    });
+    for (const [index, a] of boxes.entries())
+      for (const b of boxes.slice(index + 1))
+        expect(
+          a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top,
+          `${a.name} and ${b.name}`,
+        ).toBe(true);
+    for (const { top, bottom } of boxes) expect(top >= -8 && bottom <= plot.height).toBe(true);
+  });
 });
