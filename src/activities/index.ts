@@ -7,7 +7,7 @@ import { adoptEvaluation, evaluate } from './steps/evaluate.ts';
 import { fineTune, pruneModels, remakeModel } from './steps/fine-tune.ts';
 import { measureDiversity } from './steps/measure-diversity.ts';
 import { prepare } from './steps/prepare.ts';
-import { prepareStudy, studyCells, writeStudy } from './steps/study.ts';
+import { prepareStudy, studyCells, watchStudy, writeStudy } from './steps/study.ts';
 import { recordDistilled, recordIteration } from './steps/record-iteration.ts';
 import { writeResult } from './steps/write-result.ts';
 
@@ -28,6 +28,7 @@ export function controlActivities(dependencies: Dependencies) {
     closeNight: activity(closeNight, dependencies),
     prepareStudy: activity(prepareStudy, dependencies),
     studyCells: activity(studyCells, dependencies),
+    watchStudy: activity(watchStudy, dependencies),
     writeStudy: activity(writeStudy, dependencies),
   };
 }

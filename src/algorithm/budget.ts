@@ -58,6 +58,18 @@ export function further(a: UsedSoFar, b: UsedSoFar): UsedSoFar {
   };
 }
 
+/** What several experiments have used together. */
+export function together(all: readonly UsedSoFar[]): UsedSoFar {
+  return all.reduce(
+    (sum, each) => ({
+      tokens: sum.tokens + each.tokens,
+      device_seconds: sum.device_seconds + each.device_seconds,
+      wall_seconds: sum.wall_seconds + each.wall_seconds,
+    }),
+    nothingUsed,
+  );
+}
+
 /** For how long there may be work until a limit of time is reached; Infinity without such a limit. */
 export function secondsWithin({ limits, used }: Budget, onDevice: boolean): number {
   const left = (kind: BudgetKind): number => (limits[kind] ?? Infinity) - used[kind];

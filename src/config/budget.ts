@@ -5,28 +5,33 @@ import { count, duration } from '../text/figures.ts';
 
 const seconds = z.number().positive().max(1e9);
 
-/** `budget` of an experiment. A limit that is left out does not exist. */
-export const budgetSchema = z
-  .strictObject({
-    tokens: z
-      .int()
-      .min(1)
-      .exactOptional()
-      .describe('Tokens that models read and wrote, and tokens that fine-tunes read, of all finished steps.'),
-    device_seconds: seconds
-      .exactOptional()
-      .describe('Time in phases that use the device: debates, evaluations, fine-tunes.'),
-    wall_seconds: seconds
-      .exactOptional()
-      .describe(
-        'Time in which anything was done; none while the experiment is paused, or waits for a person.',
-      ),
-  })
+/** A limit that is left out does not exist. */
+const limitsSchema = z.strictObject({
+  tokens: z
+    .int()
+    .min(1)
+    .exactOptional()
+    .describe('Tokens that models read and wrote, and tokens that fine-tunes read, of all finished steps.'),
+  device_seconds: seconds
+    .exactOptional()
+    .describe('Time in phases that use the device: debates, evaluations, fine-tunes.'),
+  wall_seconds: seconds
+    .exactOptional()
+    .describe('Time in which anything was done; none while the experiment is paused, or waits for a person.'),
+});
+
+/** `budget` of an experiment. */
+export const budgetSchema = limitsSchema.describe(
+  'What the experiment may use. When it is used up the experiment waits, with all that it has, until `colloquy set-budget` raises it; `{}` only counts: docs/budget.md.',
+);
+
+/** `total_budget` of a study. */
+export const totalBudgetSchema = limitsSchema
   .refine((limits) => Object.keys(limits).length > 0, {
-    message: 'no limit was given: set tokens, device_seconds or wall_seconds, or leave budget out',
+    message: 'no limit was given: set tokens, device_seconds or wall_seconds, or leave total_budget out',
   })
   .describe(
-    'What the experiment may use. When it is used up the experiment waits, with all that it has, until `colloquy set-budget` raises it: docs/budget.md.',
+    'What all experiments of the study may use together. When it is used up they wait, with all that they have, until `colloquy set-budget STUDY` raises it: docs/budget.md.',
   );
 
 /** The parts of an estimate that a budget limits; seconds are null where no experiment has shown yet how long it will take. */
@@ -40,24 +45,26 @@ type Expected = {
 export function budgetOutlook(
   limits: Limits,
   { tokens, trainedTokens, seconds: expected }: Expected,
+  name = 'budget',
 ): string[] {
   const all = tokens.read + tokens.written + trainedTokens;
   return [
-    outlook('tokens', limits.tokens, all, count),
+    outlook(name, 'tokens', limits.tokens, all, count),
     ...(['device_seconds', 'wall_seconds'] as const).map((kind) =>
-      outlook(kind, limits[kind], expected, duration),
+      outlook(name, kind, limits[kind], expected, duration),
     ),
   ].flat();
 }
 
 function outlook(
+  name: string,
   kind: BudgetKind,
   limit: number | undefined,
   expected: number | null,
   shown: (value: number) => string,
 ): string[] {
   if (limit === undefined) return [];
-  const of = `budget.${kind}: ${shown(limit)}`;
+  const of = `${name}.${kind}: ${shown(limit)}`;
   if (expected === null) return [`${of}; how long it will take is not known here`];
   const share = Math.round((100 * expected) / limit);
   return [

@@ -88,7 +88,7 @@ function rowsOf(node: SchemaNode, described: Described, above: string): SettingR
 }
 
 /** The settings of an experiment that have others below them and may be absent. */
-const optional = Object.entries(experimentConfigSchema.shape)
+const optional = Object.entries({ ...studyConfigSchema.shape, ...experimentConfigSchema.shape })
   .filter(([, schema]) => schema instanceof z.ZodOptional)
   .map(([key]) => key);
 

@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
+import type { Limits } from '../algorithm/budget.ts';
 import { type MethodName, methodNames, methods } from '../algorithm/methods.ts';
+import { totalBudgetSchema } from './budget.ts';
 import type { ExperimentConfig } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';
@@ -35,6 +37,7 @@ export const studyConfigSchema = z.strictObject({
     .default([0])
     .describe('Each experiment is run with each of these seeds.'),
   parallel: z.int().min(1).max(64).default(2).describe('How many experiments run at the same time.'),
+  total_budget: totalBudgetSchema.optional(),
   settings: settingsSchema.default({}).describe('Settings of all experiments.'),
   method_settings: z
     .partialRecord(z.enum(methodNames), settingsSchema)
@@ -77,19 +80,10 @@ export type StudyCell = {
 export type Study = {
   readonly name: string;
   readonly parallel: number;
+  /** What all of them may use together; only where the study has one. */
+  readonly totalBudget?: Limits;
   /** Sorted by column, then by seed, then by row, so that the experiments that share most answers run one after another. */
   readonly cells: readonly StudyCell[];
-};
-
-/** The result of a study's workflow. */
-export type StudyResult = {
-  readonly name: string;
-  /** The number of experiments in the study. */
-  readonly experiments: number;
-  readonly finished: number;
-  readonly failed: readonly { readonly name: string; readonly reason: string }[];
-  /** Names in the study's folder. */
-  readonly files: readonly string[];
 };
 
 /**
@@ -124,7 +118,8 @@ export function resolveStudy(name: string, input: unknown): Study {
     faults.push({ path: 'experiments', message });
   }
   if (faults.length > 0) throw new InvalidConfig(withoutRepetitions(faults), 'The study');
-  return { name, parallel: config.parallel, cells };
+  const { parallel, total_budget: totalBudget } = config;
+  return { name, parallel, ...(totalBudget === undefined ? {} : { totalBudget }), cells };
 }
 
 /** The config of an input. The input's keys replace those of its `preset`, a file of configs/studies. */
@@ -205,7 +200,7 @@ function faultsOfVariants({ variants }: StudyConfig): ConfigFault[] {
 
 function cellOf(
   study: string,
-  { settings, method_settings: methodSettings }: StudyConfig,
+  { settings, method_settings: methodSettings, total_budget: total }: StudyConfig,
   { name: experiment, ...own }: StudyConfig['experiments'][number],
   { method, variant, settings: ofVariant }: Row,
   seed: number,
@@ -214,6 +209,8 @@ function cellOf(
   // A shared setting does not apply to a method that fixes it: `iterations: 5` does not concern the base model.
   const open = Object.fromEntries(Object.entries(shared).filter(([key]) => !(key in methods[method].fixes)));
   const input = {
+    // Without limits it only counts what it uses.
+    ...(total === undefined ? {} : { budget: {} }),
     ...mergeConfig(mergeConfig(open, withOwnNames(methodSettings[method] ?? {})), withOwnNames(ofVariant)),
     method,
     seed,

@@ -47,6 +47,7 @@ const {
   closeNight,
   prepareStudy,
   studyCells,
+  watchStudy,
   writeStudy,
 } = proxyActivities<ControlActivities>({
   ...ofEveryStep,
@@ -85,6 +86,7 @@ export const activities = {
   closeNight,
   prepareStudy,
   studyCells,
+  watchStudy,
   writeStudy,
   debate,
   measureDiversity,

@@ -68,7 +68,7 @@ export type RunControl = {
   readonly iterations: () => number;
   /** What the next run's table goes on from. */
   readonly carried: () => Pick<Progress, 'iterations' | 'retries' | 'lastLoss' | 'droppedRows' | 'warnings'> &
-    Pick<ExperimentState, 'budget'>;
+    Pick<ExperimentState, 'budget' | 'held'>;
   readonly untilResumed: () => Promise<void>;
 };
 
@@ -197,7 +197,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
     },
     iterations: () => current().iterations,
     carried: () => {
-      const { iterations, retries, lastLoss, droppedRows, warnings, budget: used } = current();
+      const { iterations, retries, lastLoss, droppedRows, warnings, budget: used, held } = current();
       return {
         iterations,
         retries,
@@ -205,6 +205,7 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
         droppedRows,
         warnings,
         ...(used === undefined ? {} : { budget: used }),
+        ...(held === undefined ? {} : { held }),
       };
     },
   };
@@ -217,8 +218,8 @@ export function createRunControl(experiment: string, carried: ExperimentState | 
 function keepToBudget({ current, update }: ProgressTracker, steps: StepsInFlight, steering: Steering) {
   const counted = new Set<string>();
   const isUsedUp = (): boolean => {
-    const { budget } = current();
-    return budget !== undefined && usedUp(budget).length > 0;
+    const { budget, held } = current();
+    return held !== undefined || (budget !== undefined && usedUp(budget).length > 0);
   };
   const isAtWork = (): boolean => {
     const { state } = current();
@@ -244,14 +245,16 @@ function keepToBudget({ current, update }: ProgressTracker, steps: StepsInFlight
     /** Waits for a person to raise what is used up. */
     untilRaised: async (): Promise<void> => {
       while (isUsedUp()) {
-        const { budget, waiting } = current();
-        if (budget !== undefined && !waiting.some(waitsForBudget)) {
+        const { budget, held, waiting } = current();
+        const says =
+          held === undefined ? budget && usedUpText(budget) : `of the study ${held.study}: ${held.says}`;
+        if (says !== undefined && !waiting.some(waitsForBudget)) {
           const { id: step, words } = budgetUsedUp;
-          const reason = `BudgetUsedUp: ${usedUpText(budget)}`;
+          const reason = `BudgetUsedUp: ${says}`;
           log.warn('the budget is used up', { iteration: current().iteration, why: reason });
           update({ waiting: [...waiting, { step, words, reason, since: now() }] });
         }
-        await steering.untilRaised(isUsedUp);
+        await steering.untilRaised(() => isUsedUp() && current().waiting.some(waitsForBudget));
         await steering.untilResumed();
       }
     },

@@ -183,13 +183,15 @@ export function amountText(kind: BudgetKind, used: number): string {
 }
 
 /** The settings of `colloquy set-budget` that let an experiment go on, e.g. `tokens=2000000`. */
-export function raisedSettings(budget: Budget): string[] {
+export function raisedSettings(budget: Pick<Budget, 'limits' | 'used'>): string[] {
   const raised = raisedLimits(budget);
   return budgetKinds.flatMap((kind) => (raised[kind] === undefined ? [] : [`${kind}=${raised[kind]}`]));
 }
 
-function whatToDo({ experiment, state, waiting, budget }: Progress): string {
+function whatToDo({ experiment, state, waiting, budget, held }: Progress): string {
   const name = shellWord(experiment);
+  if (state === 'parked' && held !== undefined && waiting.every(waitsForBudget))
+    return `to go on: colloquy set-budget ${shellWord(held.study)} ${held.settings}`;
   if (state === 'parked' && budget !== undefined && waiting.every(waitsForBudget))
     return `to go on: colloquy set-budget ${name} ${raisedSettings(budget).join(' ')}`;
   switch (state) {

@@ -1,4 +1,4 @@
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Plan } from '../activities/steps/prepare.ts';
 import type { Agent } from '../algorithm/agents.ts';
 import type { Budget } from '../algorithm/budget.ts';
@@ -75,6 +75,8 @@ export type Progress = {
   readonly answer?: string | undefined;
   /** Only with a budget: what may be used and what was. */
   readonly budget?: Budget | undefined;
+  /** Only while its study's budget is used up. */
+  readonly held?: Held | undefined;
   /** First the base, then each iteration. */
   readonly evaluations: readonly Evaluation[];
   /** What makes the result worth less than it looks, as far as the experiment has come. */
@@ -87,6 +89,17 @@ export type GuardProgress = {
   /** The iterations whose training is no part of those agents; only at the end. */
   readonly rolledBack?: readonly number[];
 };
+
+/** The budget of an experiment's study is used up. */
+export type Held = {
+  readonly study: string;
+  /** What was used of what. */
+  readonly says: string;
+  /** The settings of `colloquy set-budget` with which the study goes on. */
+  readonly settings: string;
+};
+/** From a study to its experiments: its budget is used up, or (null) no longer is. */
+export const holdSignal = defineSignal<[held: Held | null]>('hold');
 
 /** How a step of a workflow is called. */
 export type StepName = {
@@ -194,6 +207,7 @@ export type ExperimentState = {
   /** With a guard: the best iteration so far, and its agents. */
   readonly best?: BestAgents;
   readonly budget?: Budget;
+  readonly held?: Held;
   /** The guard has ended the experiment. */
   readonly stopped?: true;
   /** The chain of runs began again, to make what was damaged: once for an experiment. */

@@ -180,6 +180,14 @@ export const steps = {
       words: 'the list of the experiments of the study',
     }),
 
+  /** @param times how often it was asked before: the activity's id is unique within a run */
+  watchStudy: (input: Input<'watchStudy'>, times: number) =>
+    step(activities.watchStudy, input, {
+      id: `watch-budget-${times}`,
+      summary: 'what the experiments have used together',
+      words: 'the look at what the experiments have used together',
+    }),
+
   writeStudy: (input: Input<'writeStudy'>) =>
     step(activities.writeStudy, input, {
       id: 'report',

@@ -1,8 +1,16 @@
-import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import {
+  defineQuery,
+  defineUpdate,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
-import type { StudyResult } from '../config/study.ts';
+import type { StudyResult } from '../store/records/result.ts';
+import { type Budget, usedUp } from '../algorithm/budget.ts';
 import type { MethodName } from '../algorithm/methods.ts';
-import { blackOnWhite, fenced, markdownTable } from '../text/safe-text.ts';
+import { blackOnWhite, fenced, markdownTable, shellWord } from '../text/safe-text.ts';
+import { budgetText, raisedSettings } from './progress-table.ts';
 
 /** `elsewhere`: an experiment of that name is running that this study has not started; it is waited for. */
 export type CellState = 'waiting' | 'running' | 'elsewhere' | 'finished' | 'failed';
@@ -11,6 +19,8 @@ export type CellState = 'waiting' | 'running' | 'elsewhere' | 'finished' | 'fail
 export type StudyProgress = {
   readonly study: string;
   readonly state: 'running' | 'finished' | 'failed' | 'cancelled';
+  /** Only with a `total_budget`: what all experiments may use together, and what they have used. */
+  readonly budget?: StudyBudget;
   readonly cells: readonly {
     /** The experiment's name and workflow id. */
     readonly name: string;
@@ -24,11 +34,21 @@ export type StudyProgress = {
   }[];
 };
 
+export type StudyBudget = Pick<Budget, 'limits' | 'used'>;
+
 /** Under the same name as an experiment's. */
 export const studyProgressQuery = defineQuery<StudyProgress>('progress');
 
+/** Of a study with a `total_budget`: as an experiment's. */
+export const setTotalBudgetUpdate = defineUpdate<
+  StudyProgress,
+  [limits: Readonly<Record<string, number | null>>]
+>('setBudget');
+
 /** Where a study stands, for its query and its current details. */
 export type StudyTracker = {
+  readonly current: () => StudyProgress;
+  readonly budget: (budget: StudyBudget) => void;
   readonly cells: (cells: readonly PlannedCell[]) => void;
   readonly is: (cell: PlannedCell, state: CellState, reason?: string) => void;
   readonly failed: () => StudyResult['failed'];
@@ -48,6 +68,8 @@ export function trackStudy(name: string): StudyTracker {
   setHandler(studyProgressQuery, () => progress);
   update({});
   return {
+    current: () => progress,
+    budget: (budget) => update({ budget }),
     cells: (cells) =>
       update({
         cells: cells.map(({ name: cell, experiment: column, method, variant, seed, finished }) => ({
@@ -76,7 +98,7 @@ export function trackStudy(name: string): StudyTracker {
 }
 
 /** The Markdown that the Temporal UI shows for a study: a row for each method and variant, a column for each experiment and seed. */
-export function studyDetails({ state, cells }: StudyProgress): string {
+export function studyDetails({ study, state, cells, budget }: StudyProgress): string {
   const finished = cells.filter((cell) => cell.state === 'finished').length;
   const columns = [...new Set(cells.map(columnOf))];
   const rows = [...new Set(cells.map(rowOf))];
@@ -88,10 +110,19 @@ export function studyDetails({ state, cells }: StudyProgress): string {
   ];
   return [
     `**${state}**: ${finished} of ${cells.length} experiments finished`,
+    ...(budget === undefined ? [] : [studyBudgetText(study, budget)]),
     ...(cells.length === 0 ? [] : [markdownTable(['method', ...columns], rows.map(row))]),
     ...cells.flatMap(({ name, reason }) => (reason === undefined ? [] : [failureOf(name, reason)])),
     blackOnWhite,
   ].join('\n\n');
+}
+
+/** What was used of what, and how it goes on where that is all. */
+export function studyBudgetText(study: string, budget: StudyBudget): string {
+  const said = `total_budget: ${budgetText(budget)}`;
+  return usedUp(budget).length === 0
+    ? said
+    : `${said}. It is used up: to go on: colloquy set-budget ${shellWord(study)} ${raisedSettings(budget).join(' ')}`;
 }
 
 function rowOf({ method, variant = method }: StudyProgress['cells'][number]): string {

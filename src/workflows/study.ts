@@ -2,20 +2,26 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ApplicationFailure,
   CancellationScope,
+  condition,
   getExternalWorkflowHandle,
   isCancellation,
   log,
+  setHandler,
   sleep,
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PlannedCell } from '../activities/steps/study.ts';
-import type { StudyResult } from '../config/study.ts';
+import { type Limits, nothingUsed, usedUp, withLimits } from '../algorithm/budget.ts';
+import type { StudyResult } from '../store/records/result.ts';
 import { continueOnCurrentVersion, inWindow } from './activity-proxies.ts';
 import type { experiment } from './experiment.ts';
 import { failuresThatEndARun, reasonOf } from './failures.ts';
 import { steps } from './steps.ts';
-import { type StudyTracker, trackStudy } from './study-progress.ts';
+import { type Held, holdSignal } from './progress.ts';
+import { raisedSettings, usedUpText } from './progress-table.ts';
+import { setTotalBudgetUpdate, type StudyBudget, type StudyTracker, trackStudy } from './study-progress.ts';
+import { limitsFault, refuseIf } from './updates.ts';
 
 /** Experiments in the result of one activity: some 25 kB. */
 const pageSize = 50;
@@ -26,13 +32,16 @@ const pageSize = 50;
  * An experiment that fails does not end the others. The workflow id is the study's name.
  *
  * @param input one JSON object: see configs/studies/schema.json
+ * @param carried of a study with a `total_budget`: its limits, as the run before left them
  */
-export async function study(input?: unknown): Promise<StudyResult> {
+export async function study(input?: unknown, carried?: Limits): Promise<StudyResult> {
   const { workflowId: name } = workflowInfo();
   const given = input ?? null;
   const progress = trackStudy(name);
+  const total = keepToTotalBudget(name, given, progress);
   return failuresThatEndARun(progress.ended, async () => {
     const { output: plan } = await steps.prepareStudy({ study: name, input: given }).begin();
+    if (plan.budget !== undefined) total.begin({ ...plan.budget, limits: carried ?? plan.budget.limits });
     const cells: PlannedCell[] = [];
     for (let from = 0; from < plan.cells; from += pageSize) {
       const { output: page } = await steps
@@ -47,9 +56,15 @@ export async function study(input?: unknown): Promise<StudyResult> {
     await inWindow(plan.parallel, cells.length, async (index) => {
       const cell = cells[index];
       if (cell === undefined || cell.finished || historyIsLong()) return;
-      await runCell(cell, progress, historyIsLong);
+      await total.untilThereIsSome();
+      await runCell(cell, progress, total, historyIsLong);
     });
-    if (historyIsLong() && progress.left() > 0) return continueOnCurrentVersion<typeof study>(input);
+    if (historyIsLong() && progress.left() > 0) {
+      const { budget } = progress.current();
+      return budget === undefined
+        ? continueOnCurrentVersion<typeof study>(input)
+        : continueOnCurrentVersion<typeof study>(input, budget.limits);
+    }
     const { output: result } = await steps
       .writeStudy({ study: name, input: given, failed: progress.failed() })
       .begin();
@@ -63,18 +78,20 @@ export async function study(input?: unknown): Promise<StudyResult> {
 async function runCell(
   cell: PlannedCell,
   progress: StudyTracker,
+  total: TotalBudget,
   historyIsLong: () => boolean,
 ): Promise<void> {
   const { name, experiment: column, method, variant = method, seed, input } = cell;
   for (let seconds = 10; ; seconds = Math.min(2 * seconds, 600)) {
     progress.is(cell, 'running');
     try {
-      await runChild(name, input, `${variant} on ${column}, seed ${seed}`);
+      await runChild(name, input, `${variant} on ${column}, seed ${seed}`, () => total.tell(name));
       return progress.is(cell, 'finished');
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
         // Started by hand, or still ending after this study was terminated.
         progress.is(cell, 'elsewhere');
+        await total.tell(name);
         await sleep(`${seconds}s`);
         // Each look costs events: the next run of this study goes on looking.
         if (historyIsLong()) return progress.is(cell, 'waiting');
@@ -92,7 +109,12 @@ async function runCell(
  * Runs an experiment as a child. A cancellation is passed on by name, because the one of a scope goes to the child's first run, and an
  * experiment is a chain of runs; then this waits until the child has saved what it had in flight.
  */
-async function runChild(name: string, input: unknown, summary: string): Promise<void> {
+async function runChild(
+  name: string,
+  input: unknown,
+  summary: string,
+  onStart: () => Promise<void>,
+): Promise<void> {
   const scope = CancellationScope.current();
   const child = await CancellationScope.nonCancellable(() =>
     startChild<typeof experiment>('experiment', {
@@ -104,6 +126,7 @@ async function runChild(name: string, input: unknown, summary: string): Promise<
     }),
   );
   const ended = CancellationScope.nonCancellable(() => child.result());
+  await onStart();
   try {
     await Promise.race([ended, scope.cancelRequested]);
   } catch (error) {
@@ -115,6 +138,95 @@ async function runChild(name: string, input: unknown, summary: string): Promise<
     ]);
     throw error;
   }
+}
+
+/** The budget of a whole study. One without a `total_budget` has no limit, and nothing here then leaves a trace in its history. */
+type TotalBudget = {
+  /** Begins to look at what the experiments use. */
+  readonly begin: (budget: StudyBudget) => void;
+  /** Waits while it is used up. */
+  readonly untilThereIsSome: () => Promise<void>;
+  /** Tells an experiment that it is used up, where it is. */
+  readonly tell: (experiment: string) => Promise<void>;
+};
+
+function keepToTotalBudget(name: string, input: unknown, progress: StudyTracker): TotalBudget {
+  const { current, budget: set } = progress;
+  const isUsedUp = (): boolean => {
+    const { budget } = current();
+    return budget !== undefined && usedUp(budget).length > 0;
+  };
+  const signal = async (experiment: string, held: Held | null): Promise<void> => {
+    // One that has just ended needs none.
+    await getExternalWorkflowHandle(experiment)
+      .signal(holdSignal, held)
+      .catch((error: unknown) => {
+        if (isCancellation(error)) throw error;
+      });
+  };
+  const tell = async (experiment: string): Promise<void> => {
+    const { budget } = current();
+    if (budget === undefined || !isUsedUp()) return;
+    const settings = raisedSettings(budget).join(' ');
+    await signal(experiment, { study: name, says: usedUpText(budget), settings });
+  };
+  const running = (): string[] =>
+    current()
+      .cells.filter(({ state }) => state === 'running' || state === 'elsewhere')
+      .map((cell) => cell.name);
+
+  const watch = async (): Promise<void> => {
+    for (let times = 1; ; times++) {
+      await condition(() => !isUsedUp());
+      const { limits = {} } = current().budget ?? {};
+      try {
+        const { output: used } = await steps.watchStudy({ study: name, input, limits }, times).begin();
+        set({ limits: current().budget?.limits ?? limits, used });
+        if (isUsedUp()) await Promise.all(running().map(tell));
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        log.warn('what the experiments have used is not known', { why: reasonOf(error) });
+        await sleep('1m');
+      }
+    }
+  };
+
+  setHandler(
+    setTotalBudgetUpdate,
+    async (given) => {
+      const { limits, used } = current().budget ?? { limits: {}, used: nothingUsed };
+      const wasUsedUp = isUsedUp();
+      set({ limits: withLimits(limits, given), used });
+      if (wasUsedUp && !isUsedUp()) await Promise.all(running().map((each) => signal(each, null)));
+      else if (!wasUsedUp && isUsedUp()) await Promise.all(running().map(tell));
+      return current();
+    },
+    {
+      validator: (given) => {
+        const { budget } = current();
+        refuseIf(
+          budget === undefined,
+          'The study was started without a total_budget. Its experiments may have budgets of their own: name one of them.',
+        );
+        const fault = limitsFault(given, { budget: budget && { ...budget, counted: 0 } });
+        refuseIf(fault !== undefined, fault ?? '');
+      },
+      description:
+        'Sets limits of the total budget. Argument: an object, e.g. {"tokens": 2000000}; null for no limit. What waits goes on once there is more.',
+    },
+  );
+  return {
+    begin: (budget) => {
+      set(budget);
+      watch().catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      });
+    },
+    untilThereIsSome: async () => {
+      if (isUsedUp()) await condition(() => !isUsedUp());
+    },
+    tell,
+  };
 }
 
 function incomplete(name: string, { failed }: StudyResult): ApplicationFailure {

@@ -64,6 +64,7 @@ export function trackProgress(experiment: string, carried: ExperimentState | und
     night: carried?.plan.night?.said,
     guard: carried === undefined ? undefined : guardProgress(carried),
     budget: carried?.budget,
+    held: carried?.held,
     evaluations: carried?.evaluations ?? [],
     warnings: carried?.warnings ?? carried?.plan.warnings ?? [],
   };

@@ -7,6 +7,7 @@ import { amountText, budgetText, progressTable } from './progress-table.ts';
 import {
   abortUpdate,
   changeUpdate,
+  holdSignal,
   pauseUpdate,
   type Progress,
   progressQuery,
@@ -41,7 +42,7 @@ export type Steering = {
 export function takeUpdates(
   experiment: string,
   { current, update }: ProgressTracker,
-  inFlight: Pick<StepsInFlight, 'stop' | 'names'>,
+  inFlight: Pick<StepsInFlight, 'stop' | 'stopCostly' | 'names'>,
 ): Steering {
   let paused = false;
   let aborted: ApplicationFailure | undefined;
@@ -119,7 +120,7 @@ export function takeUpdates(
       if (budget === undefined) return current();
       const limits = withLimits(budget.limits, given);
       const raised = { ...budget, limits };
-      const goesOn = usedUp(raised).length === 0;
+      const goesOn = usedUp(raised).length === 0 && current().held === undefined;
       log.info('the budget was set', { says: budgetText(raised) });
       return update({ budget: raised, ...(goesOn ? { waiting: waitingSteps(current().waiting) } : {}) });
     },
@@ -128,6 +129,14 @@ export function takeUpdates(
       refuseIf(fault !== undefined, fault ?? '');
       refuseIf(current().phase === 'done', 'The experiment is over.');
     },
+  );
+  setHandler(
+    holdSignal,
+    (held) => {
+      update({ held: held ?? undefined, waiting: waitingSteps(current().waiting) });
+      if (held !== null) inFlight.stopCostly();
+    },
+    { description: 'From its study: the total budget is used up, or (null) no longer is.' },
   );
   takeBoth(
     changeUpdate,
@@ -228,9 +237,8 @@ export function refuseIf(refused: boolean, reason: string): void {
   if (refused) throw ApplicationFailure.nonRetryable(reason, 'Refused');
 }
 
-/** The greatest length of the reason of an abort, in characters. The reason is in the run's failure, which every list of runs shows. */
+/** Characters. The reason of an abort is in the run's failure, which every list of runs shows. */
 const longestReason = 10_000;
-
 /** Of the update `abort`. @throws ApplicationFailure `Refused` when the reason is given and is not a text, or is too long */
 export function refuseReason(reason: unknown): void {
   if (reason === undefined || reason === null) return;

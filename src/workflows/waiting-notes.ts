@@ -53,8 +53,15 @@ function giveUp(experiment: string): Note {
 }
 
 /** What was used of what, and the commands that raise it: twice as much, unless the person says otherwise. */
-function budgetNotes({ experiment, waiting, budget }: Progress): Note[] {
+function budgetNotes({ experiment, waiting, budget, held }: Progress): Note[] {
   const waits = waiting.find(waitsForBudget);
+  if (waits !== undefined && held !== undefined)
+    return [
+      {
+        says: `The budget of the study ${held.study} is used up (${timeText(waits.since)}): ${held.says}. What was under way is saved. To raise it and go on, with limits of your own:`,
+        commands: [`colloquy set-budget ${shellWord(held.study)} ${held.settings}`],
+      },
+    ];
   if (waits === undefined || budget === undefined) return [];
   const name = shellWord(experiment);
   return [

@@ -53,6 +53,7 @@ const namespaces = [
   'nights',
   'guard',
   'budget',
+  'total-budget',
   'nights-scheduled',
   'cli-schedule',
   'cli-study',

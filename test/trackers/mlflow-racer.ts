@@ -8,5 +8,10 @@ const files = experimentFiles(openStore(root), experiment);
 const trackers = new Map([['mlflow', mlflow({ MLFLOW_TRACKING_URI: url }, files)] as const]);
 console.log('ready');
 for await (const _ of process.stdin) continue;
-const [sent] = await track(files, trackers, new AbortController().signal);
-console.log(String(sent?.problem));
+for (let tries = 1; ; tries++) {
+  const [sent] = await track(files, trackers, new AbortController().signal);
+  // A busy server may let it wait for too long: a worker tries again too.
+  if (tries < 10 && sent?.problem?.includes('ECONNABORTED') === true) continue;
+  console.log(String(sent?.problem));
+  break;
+}

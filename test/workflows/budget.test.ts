@@ -1,9 +1,15 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Limits } from '../../src/algorithm/budget.ts';
 import { abortUpdate, progressQuery, retryUpdate, setBudgetUpdate } from '../../src/workflows/progress.ts';
+import type { experiment } from '../../src/workflows/experiment.ts';
+import { taskQueues } from '../../src/workflows/server-names.ts';
+import { setTotalBudgetUpdate, studyProgressQuery } from '../../src/workflows/study-progress.ts';
+import type { study } from '../../src/workflows/study.ts';
+import { smallExperiment } from '../support/small-experiment.ts';
 import { until } from '../support/until.ts';
 import { type Handle, type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 
@@ -100,5 +106,89 @@ describe('an experiment with a budget', () => {
     expect(noted).toBeGreaterThan(1);
     await raise(handle, { wall_seconds: 36_000 });
     expect((await handle.result()).evaluations).toHaveLength(2);
+  });
+});
+
+describe('a study with a total budget', { timeout: 180_000 }, () => {
+  let rig: WorkflowRig;
+  beforeAll(async () => {
+    rig = await workflowRig('total-budget');
+  }, 120_000);
+  afterAll(async () => {
+    await rig[Symbol.asyncDispose]();
+  });
+
+  const { model, ...small } = smallExperiment;
+  const input = {
+    settings: { ...small, model, iterations: 1, shard_size: 4 },
+    methods: ['single-agent', 'multiagent-ft', 'base'],
+    experiments: [{ name: 'sums' }],
+  };
+  const start = (name: string, more: object = {}): Promise<WorkflowHandle<typeof study>> =>
+    rig.client.workflow.start<typeof study>('study', {
+      workflowId: name,
+      taskQueue: taskQueues.control,
+      args: [{ ...input, ...more }],
+    });
+  const progressOf = (handle: WorkflowHandle<typeof study>) => handle.query(studyProgressQuery);
+  const isUsedUp = async (handle: WorkflowHandle<typeof study>) => {
+    const { budget } = await progressOf(handle);
+    return budget !== undefined && budget.used.tokens >= budget.limits.tokens!;
+  };
+  const experimentOf = (study: string, method: string) =>
+    rig.client.workflow.getHandle<typeof experiment>(`${study}-sums-${method}-s0`);
+  const evaluations = async (study: string) =>
+    Promise.all(
+      input.methods.map(async (method) => (await experimentOf(study, method).result()).evaluations),
+    );
+
+  it('has its experiments wait when they have used it up together, and loses nothing', async () => {
+    await (await start('free')).result();
+    const handle = await start('total', { total_budget: { tokens: 3_000 } });
+    await until('the budget is used up', () => isUsedUp(handle));
+    const waiting = ['single-agent', 'multiagent-ft'].map((method) => experimentOf('total', method));
+    for (const each of waiting)
+      await until('both wait', async () => {
+        const { state, inFlight } = await each.query(progressQuery);
+        return state === 'parked' && inFlight === 0;
+      });
+    const { table, waiting: said } = await waiting[0]!.query(progressQuery);
+    expect(said.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/^BudgetUsedUp: of the study total: [\d,]+ of 3,000 tokens$/),
+    ]);
+    expect(table['what to do']).toMatch(/colloquy set-budget total tokens=\d+$/);
+    expect((await progressOf(handle)).cells.map(({ state }) => state)).toEqual([
+      'running',
+      'running',
+      'waiting',
+    ]);
+    const answered = (await rig.engine.state()).answered;
+    // The experiments' own budgets say nothing about the study's.
+    await waiting[0]!.executeUpdate(setBudgetUpdate, { args: [{ tokens: 10_000_000 }] });
+    expect((await waiting[0]!.query(progressQuery)).state).toBe('parked');
+    await expect(handle.executeUpdate(setTotalBudgetUpdate, { args: [{ tokens: 1 }] })).rejects.toThrow();
+    expect((await rig.engine.state()).answered).toBe(answered);
+
+    await handle.executeUpdate(setTotalBudgetUpdate, { args: [{ tokens: 10_000_000 }] });
+    expect(await handle.result()).toMatchObject({ finished: 3, failed: [] });
+    expect(await evaluations('total')).toEqual(await evaluations('free'));
+  });
+
+  it('begins nothing where it is used up already, and goes on with more', async () => {
+    const { used } = (await progressOf(rig.client.workflow.getHandle('total'))).budget!;
+    const handle = await start('total', { seeds: [0, 1], total_budget: { tokens: used.tokens } });
+    await until('it is looked at', async () => (await progressOf(handle)).budget !== undefined);
+    expect(await isUsedUp(handle)).toBe(true);
+    expect((await progressOf(handle)).cells.filter(({ state }) => state === 'running')).toEqual([]);
+    await handle.executeUpdate(setTotalBudgetUpdate, { args: [{ tokens: null }] });
+    expect(await handle.result()).toMatchObject({ finished: 6 });
+  });
+
+  it('cannot be given to one that runs without', async () => {
+    await rig.engine.tell({ hold: { round: 1 } });
+    const handle = await start('without', { methods: ['base'], seeds: [7] });
+    await expect(handle.executeUpdate(setTotalBudgetUpdate, { args: [{ tokens: 1 }] })).rejects.toThrow();
+    await rig.engine.tell({ release: true });
+    await handle.result();
   });
 });

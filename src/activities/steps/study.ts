@@ -1,15 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidConfig } from '../../config/faults.ts';
 import { studyNameSchema } from '../../config/names.ts';
-import { resolveStudy, type Study, type StudyCell, type StudyResult } from '../../config/study.ts';
+import { type Limits, together, usedUp, type UsedSoFar } from '../../algorithm/budget.ts';
+import { resolveStudy, type Study, type StudyCell } from '../../config/study.ts';
 import { writeStudyReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
-import { findFinished } from '../../store/records/result.ts';
+import { findFinished, type StudyResult } from '../../store/records/result.ts';
+import { usedBefore } from '../../store/records/used.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
-import type { Dependencies } from '../activity.ts';
+import type { Dependencies, Running } from '../activity.ts';
 
 /** What the workflow needs to know of a study before it starts anything. */
-export type StudyPlan = { readonly cells: number; readonly parallel: number };
+export type StudyPlan = {
+  readonly cells: number;
+  readonly parallel: number;
+  /** Only with a `total_budget`: what the experiments may use together, and what they have used before this. */
+  readonly budget?: { readonly limits: Limits; readonly used: UsedSoFar };
+};
 
 /** One experiment of a study, and whether this store has finished it. */
 export type PlannedCell = Pick<StudyCell, 'name' | 'experiment' | 'method' | 'variant' | 'seed' | 'input'> & {
@@ -49,7 +57,7 @@ export async function prepareStudy(
     const message = `the workflow id ${JSON.stringify(study)} names the study's folder: ${name.error.issues[0]?.message ?? ''}`;
     throw new InvalidConfig([{ path: 'name', message }], 'The study');
   }
-  const { cells, parallel } = resolvedOnce(study, input);
+  const { cells, parallel, totalBudget } = resolvedOnce(study, input);
   await requireSameConfigs(cells, store);
   await writeDocument(studyFiles(store, study).study, {
     formatVersion: 1,
@@ -62,7 +70,50 @@ export async function prepareStudy(
       seed,
     })),
   });
-  return { cells: cells.length, parallel };
+  const budget = totalBudget && { limits: totalBudget, used: await usedTogether(cells, store) };
+  return { cells: cells.length, parallel, ...(budget === undefined ? {} : { budget }) };
+}
+
+type WatchRequest = StudyRequest & { readonly limits: Limits };
+
+/**
+ * Looks at what a study's experiments have used together, until that is as much as the limits, and for at most ten minutes: then the workflow asks
+ * again, perhaps with other limits.
+ */
+export async function watchStudy(
+  { study, input, limits }: WatchRequest,
+  { store }: Dependencies,
+  { signal, show }: Running,
+): Promise<UsedSoFar> {
+  const { cells } = resolvedOnce(study, input);
+  const finished = new Map<string, UsedSoFar>();
+  for (const until = Date.now() + watchMs; ;) {
+    const used = await usedTogether(cells, store, finished);
+    show({ used });
+    if (usedUp({ limits, used }).length > 0 || Date.now() > until) return used;
+    await sleep(lookEveryMs, undefined, { signal });
+  }
+}
+
+const watchMs = 600_000;
+const lookEveryMs = 5_000;
+
+/** @param finished of experiments that are over, by name: what they have used is not read again */
+async function usedTogether(
+  cells: readonly StudyCell[],
+  store: Store,
+  finished = new Map<string, UsedSoFar>(),
+): Promise<UsedSoFar> {
+  const all: UsedSoFar[] = [];
+  for (const { name, config } of cells) {
+    const known = finished.get(name);
+    const files = experimentFiles(store, name);
+    const over = known !== undefined || (await findFinished(store, name, config)) !== null;
+    const used = known ?? (await usedBefore(files));
+    if (over) finished.set(name, used);
+    all.push(used);
+  }
+  return together(all);
 }
 
 type PageRequest = StudyRequest & { readonly from: number; readonly count: number };

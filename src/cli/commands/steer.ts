@@ -1,5 +1,6 @@
 /** The commands that steer a running experiment: each sends one update to its workflow. */
 import { InvalidArgumentError } from '@commander-js/extra-typings';
+import { usedUp } from '../../algorithm/budget.ts';
 import { changeableSettings } from '../../algorithm/changeable.ts';
 import { settingsOf } from '../../config/load.ts';
 import type { ConfigChange } from '../../store/records/config-changes.ts';
@@ -14,6 +15,7 @@ import {
   setIterationsUpdate,
 } from '../../workflows/progress.ts';
 import { budgetText, progressTable } from '../../workflows/progress-table.ts';
+import type { StudyProgress } from '../../workflows/study-progress.ts';
 import { command, experimentName, jsonOption } from '../command.ts';
 import { sendUpdate, type Update } from '../server/workflow.ts';
 import { withTemporal } from '../server/connect.ts';
@@ -80,23 +82,36 @@ export const setIterations = steeringCommand(
 /** `colloquy set-budget NAME key=value ...` */
 export const setBudget = steeringCommand(
   'set-budget',
-  'set limits of an experiment’s budget; what waits because it was used up goes on',
+  'set limits of an experiment’s budget, or of the total budget of a study; what waits because it was used up goes on',
   [
     'colloquy set-budget demo tokens=2000000',
     'colloquy set-budget demo wall_seconds=36000 device_seconds=null     # null: no limit',
+    'colloquy set-budget my-study tokens=50000000     # of all its experiments together: total_budget',
   ],
 )
   .argument('<limits...>', 'tokens, device_seconds and wall_seconds, as key=value')
-  .action((name, limits, { json }) =>
-    steer(name, json, {
-      update: (handle) =>
-        handle.executeUpdate<Progress, [Readonly<Record<string, unknown>>]>(setBudgetUpdate.name, {
-          args: [settingsOf(limits)],
-        }),
-      done: ({ budget, state }) =>
-        `${budget === undefined ? 'no budget' : budgetText(budget)}; ${state === 'parked' ? 'still waits: see colloquy status' : 'goes on'}`,
-    }),
-  );
+  .action(async (name, limits, { json }) => {
+    const answer = await withTemporal((temporal) =>
+      sendUpdate(
+        temporal,
+        name,
+        (handle) =>
+          handle.executeUpdate<Progress | StudyProgress, [Readonly<Record<string, unknown>>]>(
+            setBudgetUpdate.name,
+            { args: [settingsOf(limits)] },
+          ),
+        'either',
+      ),
+    );
+    const { budget, state } = answer;
+    const waits =
+      state === 'parked' || (budget !== undefined && 'study' in answer && usedUp(budget).length > 0);
+    if (json) printJson(answer);
+    else
+      console.log(
+        `${name}: ${budget === undefined ? 'no budget' : budgetText(budget)}; ${waits ? 'still waits: see colloquy status' : 'goes on'}`,
+      );
+  });
 
 /** `colloquy change NAME key=value ...` */
 export const change = steeringCommand(

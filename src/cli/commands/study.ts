@@ -178,6 +178,9 @@ function studyDifferences(there: Study | null, here: Study): string[] {
   const before = new Map(there.cells.map(({ name, config }) => [name, config]));
   const after = new Map(here.cells.map(({ name, config }) => [name, config]));
   return [
+    ...(JSON.stringify(there.totalBudget) === JSON.stringify(here.totalBudget)
+      ? []
+      : ['total_budget: other limits there: colloquy set-budget changes them']),
     ...(there.parallel === here.parallel ? [] : [`parallel: ${there.parallel} there, ${here.parallel} here`]),
     ...[...before.keys()].filter((name) => !after.has(name)).map((name) => `${name}: there alone`),
     ...[...after.keys()].filter((name) => !before.has(name)).map((name) => `${name}: here alone`),

@@ -157,14 +157,28 @@ async function validateStudy(
     const expected = { ...estimate(config, checked.questions), seconds: null };
     return budgetOutlook(config.budget, expected).map((line) => `${cell}: ${line}`);
   });
+  const { parallel, totalBudget } = study;
+  if (totalBudget !== undefined) outlooks.push(...budgetOutlook(totalBudget, allOf(checks), 'total_budget'));
   if (json)
-    return printJson({ name, parallel: study.parallel, experiments, checked: Object.fromEntries(checks) });
-  console.log(`# study: ${name}, ${counted(experiments.length, 'experiment')}, ${study.parallel} at once`);
+    return printJson({
+      name,
+      parallel,
+      ...(totalBudget === undefined ? {} : { totalBudget }),
+      experiments,
+      checked: Object.fromEntries(checks),
+    });
+  console.log(`# study: ${name}, ${counted(experiments.length, 'experiment')}, ${parallel} at once`);
   for (const [column, checked] of checks)
     for (const line of checkedText(checked)) console.log(`# ${column}: ${terminalSafe(line)}`);
   for (const line of outlooks) console.log(`# ${terminalSafe(line)}`);
   for (const each of experiments)
     console.log(`---\n# experiment: ${each.name}\n${stringify(each.config).trimEnd()}`);
+}
+
+/** What all columns are expected to cost together; how long they will take is not known. */
+function allOf(checks: ReadonlyMap<string, Checked>): Parameters<typeof budgetOutlook>[1] {
+  const all = together([...checks.values()].map((each) => each.estimate));
+  return { tokens: all.tokens, trainedTokens: all.trainedTokens, seconds: null };
 }
 
 /** `colloquy presets` */

@@ -179,17 +179,25 @@ export class Refused extends ColloquyError {
 }
 
 /** One update, e.g. `(handle) => handle.executeUpdate(pauseUpdate)`. */
-export type Update = (handle: WorkflowHandle) => Promise<Progress>;
+export type Update<Answer = Progress> = (handle: WorkflowHandle) => Promise<Answer>;
 
 /**
  * Sends an update to a running experiment and waits for its answer, up to 30 s.
  *
  * @throws ExperimentNotFound, NoWorker, OtherKind; Refused with the experiment's own words
  */
-export async function sendUpdate(temporal: Temporal, name: string, update: Update): Promise<Progress> {
-  const { status } = await describeKind(temporal, name, 'experiment');
+export async function sendUpdate<Answer>(
+  temporal: Temporal,
+  name: string,
+  update: Update<Answer>,
+  kind: 'experiment' | 'either' = 'experiment',
+): Promise<Answer> {
+  const { status, type } = await (kind === 'either'
+    ? describe(temporal, name)
+    : describeKind(temporal, name, kind));
   if (status.name !== 'RUNNING') {
-    const goOn = status.name === 'COMPLETED' ? '' : ' `colloquy run` goes on with it.';
+    const goOn =
+      status.name === 'COMPLETED' ? '' : ` \`colloquy ${type === 'study' ? type : 'run'}\` goes on with it.`;
     throw new Refused(`${name} is not running: it is ${status.name.toLowerCase()}.${goOn}`);
   }
   if (!(await hasWorker(temporal))) throw new NoWorker();

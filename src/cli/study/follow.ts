@@ -1,12 +1,19 @@
 /** Follows a study until it ends or needs a person, and prints how that ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { usedUp } from '../../algorithm/budget.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import type { StudyResult } from '../../config/study.ts';
+import type { StudyResult } from '../../store/records/result.ts';
 import { openStore, studyFiles } from '../../store/store.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { type Waiting, waitsForBudget } from '../../workflows/progress.ts';
-import { type StudyProgress, studyProgressQuery } from '../../workflows/study-progress.ts';
+import { raisedSettings, usedUpText } from '../../workflows/progress-table.ts';
+import {
+  type StudyBudget,
+  studyBudgetText,
+  type StudyProgress,
+  studyProgressQuery,
+} from '../../workflows/study-progress.ts';
 import type { study } from '../../workflows/study.ts';
 import { byCause } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
@@ -29,7 +36,11 @@ export type StudyEnding =
   | { readonly kind: 'finished'; readonly result: StudyResult }
   | Failed
   /** All of its running experiments wait for a person, so that no other can begin. */
-  | { readonly kind: 'parked'; readonly waiting: readonly WaitingStep[] }
+  | {
+      readonly kind: 'parked';
+      readonly waiting: readonly WaitingStep[];
+      readonly usedUp?: StudyBudget | undefined;
+    }
   /** The signal was aborted. */
   | { readonly kind: 'detached' };
 
@@ -58,10 +69,11 @@ export async function followStudy(
         lastLines.set(about, line);
       }
       if (state.closed) return studyEndingOf(temporal, name);
-      const { running } = state;
-      const standsStill = running.length > 0 && running.every(({ waiting }) => waiting.length > 0);
+      const { running, usedUp: total } = state;
+      const standsStill =
+        (running.length > 0 || total !== undefined) && running.every(({ waiting }) => waiting.length > 0);
       // Seen twice, because the study may be about to begin the next experiment.
-      if (standsStill && stoodStill) return { kind: 'parked', waiting: waitingSteps(running) };
+      if (standsStill && stoodStill) return { kind: 'parked', waiting: waitingSteps(running), usedUp: total };
       stoodStill = standsStill;
     }
     await sleep(2_000, undefined, { signal }).catch(() => undefined);
@@ -98,6 +110,8 @@ type StudyState = {
   readonly closed: boolean;
   readonly cells: StudyProgress['cells'];
   readonly running: readonly RunningExperiment[];
+  /** The study's own budget, where it is used up. */
+  readonly usedUp: StudyBudget | undefined;
 };
 type RunningExperiment = {
   readonly name: string;
@@ -106,12 +120,13 @@ type RunningExperiment = {
 };
 
 async function readStudy(temporal: Temporal, name: string): Promise<StudyState> {
-  const cells = (await studyProgress(temporal, name))?.cells ?? [];
+  const { cells = [], budget } = (await studyProgress(temporal, name)) ?? {};
   const running = cells.filter(({ state }) => state === 'running' || state === 'elsewhere');
   const { status } = await describe(temporal, name);
   return {
     closed: hasEnded(status.name),
     cells,
+    usedUp: budget !== undefined && usedUp(budget).length > 0 ? budget : undefined,
     running: await Promise.all(running.map((cell) => readRunning(temporal, cell.name))),
   };
 }
@@ -133,11 +148,14 @@ async function readRunning(temporal: Temporal, name: string): Promise<RunningExp
 }
 
 /** The current line about the study and about each experiment that has something to say. */
-function linesAbout({ cells, running }: StudyState): { about: string; line: string }[] {
+function linesAbout({ cells, running, usedUp: total }: StudyState): { about: string; line: string }[] {
   if (cells.length === 0) return [];
   const finished = cells.filter(({ state }) => state === 'finished').length;
   return [
     { about: 'all', line: `${finished} of ${cells.length} experiments finished` },
+    ...(total === undefined
+      ? []
+      : [{ about: 'budget', line: `the total budget is used up: ${usedUpText(total)}` }]),
     ...cells.flatMap(({ name, state, reason }) =>
       state === 'failed' ? [{ about: name, line: `${name} failed: ${reason ?? ''}` }] : [],
     ),
@@ -146,6 +164,11 @@ function linesAbout({ cells, running }: StudyState): { about: string; line: stri
       line: `${name}: ${first === undefined ? where : `waits for you: ${first.step}: ${first.reason}; ${goesOnWith(name, first)}`}`,
     })),
   ];
+}
+
+/** Whether what waits does so because the study's own budget is used up. */
+function ofStudy(waiting: Waiting, study: string): boolean {
+  return waitsForBudget(waiting) && waiting.reason.startsWith(`BudgetUsedUp: of the study ${study}: `);
 }
 
 function goesOnWith(name: string, waiting: Waiting): string {
@@ -184,16 +207,23 @@ export async function printStudyEnding(
     case 'failed':
       return printFailure(ending, { name, json, comeBack });
     case 'parked':
-      if (json) printJson({ name, state: 'parked', waiting: ending.waiting });
+      if (json) printJson({ name, state: 'parked', waiting: ending.waiting, budget: ending.usedUp });
       console.error(`${name} waits for you, and cannot go on without:`);
-      for (const [first, ...others] of byCause(ending.waiting)) {
+      if (ending.usedUp !== undefined)
+        console.error(
+          `  a larger total budget: ${usedUpText(ending.usedUp)} are used. What was under way is saved`,
+        );
+      const own = ending.waiting.filter((each) => !ofStudy(each, name));
+      for (const [first, ...others] of byCause(own)) {
         if (first === undefined) continue;
         const more = others.length === 0 ? '' : ` (and ${others.length} more for the same cause)`;
         console.error(`  ${first.experiment}: ${first.step}${more}: ${terminalSafe(first.reason)}`);
       }
       console.error('When that is put right:');
-      for (const experiment of new Set(ending.waiting.map((each) => each.experiment))) {
-        const waiting = ending.waiting.filter((each) => each.experiment === experiment);
+      if (ending.usedUp !== undefined)
+        console.error(`  colloquy set-budget ${name} ${raisedSettings(ending.usedUp).join(' ')}`);
+      for (const experiment of new Set(own.map((each) => each.experiment))) {
+        const waiting = own.filter((each) => each.experiment === experiment);
         const command = waiting.some(waitsForBudget)
           ? `colloquy set-budget ${experiment} …`
           : `colloquy retry ${experiment}`;
@@ -241,6 +271,7 @@ export async function printStudyStatus(temporal: Temporal, name: string, json: b
         cell.where,
       ]),
     );
+    if (progress.budget !== undefined) console.log(studyBudgetText(name, progress.budget));
     if (failure !== undefined) console.log(`${failure.type}: ${terminalSafe(failure.reason)}`);
     if (state !== 'running' && finished < cells.length)
       console.log('What is finished stays. The command that started the study runs the other experiments.');
