@@ -208,10 +208,12 @@ function cellOf(
   const shared = mergeConfig(withOwnNames(settings), withOwnNames(own));
   // A shared setting does not apply to a method that fixes it: `iterations: 5` does not concern the base model.
   const open = Object.fromEntries(Object.entries(shared).filter(([key]) => !(key in methods[method].fixes)));
+  const ofMethod = mergeConfig(open, withOwnNames(methodSettings[method] ?? {}));
+  const settled = mergeConfig(ofMethod, withOwnNames(ofVariant));
   const input = {
+    ...settled,
     // Without limits it only counts what it uses.
-    ...(total === undefined ? {} : { budget: {} }),
-    ...mergeConfig(mergeConfig(open, withOwnNames(methodSettings[method] ?? {})), withOwnNames(ofVariant)),
+    ...(total === undefined ? {} : { budget: settled['budget'] ?? {} }),
     method,
     seed,
     shared_answers: `${study}.${experiment}`,

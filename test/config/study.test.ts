@@ -19,6 +19,36 @@ const refusal = (input: unknown): string => {
   throw new Error('the study was accepted');
 };
 
+describe('a total budget', () => {
+  const given = {
+    methods: ['base', 'debate'],
+    experiments: [{ name: 'sums' }],
+    variants: { free: { budget: null } },
+  };
+  it('has every experiment count, and is none of theirs', () => {
+    const settings = { budget: { tokens: 5 } };
+    const { cells, totalBudget } = resolveStudy('mine', { ...given, settings, total_budget: { tokens: 9 } });
+    expect(totalBudget).toEqual({ tokens: 9 });
+    expect(cells.map(({ config }) => config.budget)).toEqual([{ tokens: 5 }, { tokens: 5 }, {}]);
+    const without = resolveStudy('mine', { ...given, settings });
+    expect(without.totalBudget).toBeUndefined();
+    expect(without.cells.map(({ config }) => config.budget)).toEqual([
+      { tokens: 5 },
+      { tokens: 5 },
+      undefined,
+    ]);
+  });
+
+  it.each([
+    [{ total_budget: {} }, /total_budget: .*no limit was given/],
+    [{ total_budget: { tokens: 0 } }, /total_budget\.tokens/],
+    [{ budget: { tokens: 5 } }, /budget: unknown key; the nearest valid one is/],
+    [{ settings: { total_budget: { tokens: 5 } } }, /total_budget: unknown key/],
+  ])('%j is refused', (more, said) => {
+    expect(refusal({ ...given, ...more })).toMatch(said);
+  });
+});
+
 describe('null in a variant', () => {
   it('switches off what all experiments of the study have, and what a preset has', () => {
     const { cells } = resolveStudy('mine', {
