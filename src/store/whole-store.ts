@@ -52,7 +52,7 @@ export async function findUnneeded(store: Store, before: number): Promise<Unneed
   ];
   return all
     .filter(({ kind, named, writtenAt }) => writtenAt < before && !isNeeded(kind, named, needed))
-    .map(({ named: _, ...item }) => item)
+    .map(({ kind, in: place, names, bytes, writtenAt }) => ({ kind, in: place, names, bytes, writtenAt }))
     .toSorted((a, b) => b.bytes - a.bytes);
 }
 
@@ -127,8 +127,8 @@ async function removeObjects(blobs: Blobs, { names, writtenAt }: Unneeded): Prom
   for (;;) {
     const left = await objects();
     if (left.some((object) => object.writtenAt > writtenAt)) return false;
-    const [rank] = left.map(({ name }) => rankOf(name)).toSorted();
-    if (rank === undefined) return true;
+    if (left.length === 0) return true;
+    const rank = Math.min(...left.map(({ name }) => rankOf(name)));
     const next = left.filter(({ name }) => rankOf(name) === rank).slice(0, atOnce);
     await Promise.all(next.map(({ name }) => blobs.remove(name)));
   }

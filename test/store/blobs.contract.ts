@@ -170,10 +170,7 @@ export function blobsContract(
       await put(a, 'a/b/c', 'four');
       await a.replace('a/bc', Buffer.from('seven77'));
       const found = await b.everything('a/b');
-      expect(found.map(({ name, bytes }) => [name, bytes]).toSorted()).toEqual([
-        ['a/b/c', 4],
-        ['a/bc', 7],
-      ]);
+      expect(found.map(({ name, bytes }) => `${name} ${bytes}`).toSorted()).toEqual(['a/b/c 4', 'a/bc 7']);
       for (const { writtenAt } of found) expect(writtenAt).toBeGreaterThan(began);
       expect(await b.everything('a/c')).toEqual([]);
       expect(await b.everything('')).toHaveLength(2);
