@@ -14,6 +14,7 @@ import {
   setBudgetUpdate,
   setIterationsUpdate,
 } from '../../src/workflows/progress.ts';
+import { setTotalBudgetUpdate } from '../../src/workflows/study-progress.ts';
 import type { InstantEngine } from './instant-engine.ts';
 import { smallExperiment } from './small-experiment.ts';
 import { temporalCli } from './temporal-cli.ts';
@@ -226,6 +227,35 @@ export const recordedShapes: Readonly<Record<string, (world: RecordingWorld) => 
     await world.engine.tell({ release: true });
     await failed(handle);
     await (await study()).result();
+  },
+
+  'total-budget': async (world) => {
+    await world.engine.tell({ hold: { round: 2, fineTuned: true } });
+    const handle = await world.client.workflow.start<typeof studyWorkflow>('study', {
+      workflowId: 'total-budget',
+      taskQueue: taskQueues.control,
+      args: [
+        {
+          methods: ['multiagent-ft', 'base'],
+          parallel: 1,
+          settings: smallExperiment,
+          experiments: [{ name: 'sums' }],
+          total_budget: { tokens: 3_000 },
+        },
+      ],
+    });
+    const waits = world.client.workflow.getHandle('total-budget-sums-multiagent-ft-s0');
+    await until(
+      'its experiment waits',
+      async () => {
+        const progress = await waits.query(progressQuery).catch(() => null);
+        return progress?.state === 'parked' && progress.inFlight === 0;
+      },
+      400_000,
+    );
+    await world.engine.tell({ release: true });
+    await handle.executeUpdate(setTotalBudgetUpdate, { args: [{ tokens: null }] });
+    await handle.result();
   },
 
   'halted-study': async (world) => {
