@@ -1,8 +1,6 @@
 /**
- * Which messages do TypeScript and the trainer (engine/train.py) exchange? No other file declares them; server-contract.ts has the server's.
- *
- * `npx tsx src/config/write-schema.ts` writes them to engine/colloquy_engine/protocol/contract.json. A test of the engine compares the
- * Python classes with that file, field by field, so the two sides cannot differ.
+ * Which messages do TypeScript and the trainer (engine/train.py) exchange? No other file declares them; server-contract.ts has the server's. The program
+ * src/config/write-schema.ts writes them to engine/colloquy_engine/protocol/contract.json, with which a test compares the Python classes.
  */
 import { z } from 'zod';
 import { objectiveNames, type ObjectiveName, objectives } from '../algorithm/objectives.ts';

@@ -5,8 +5,7 @@ import {
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
-import type { PlannedCell } from '../activities/steps/study.ts';
-import type { StudyResult } from '../store/records/result.ts';
+import type { PlannedCell, StudyResult } from '../activities/steps/study.ts';
 import { type Budget, usedUp } from '../algorithm/budget.ts';
 import type { MethodName } from '../algorithm/methods.ts';
 import { blackOnWhite, fenced, markdownTable, shellWord } from '../text/safe-text.ts';

@@ -11,9 +11,8 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PlannedCell } from '../activities/steps/study.ts';
+import type { PlannedCell, StudyResult } from '../activities/steps/study.ts';
 import { type Limits, nothingUsed, usedUp, withLimits } from '../algorithm/budget.ts';
-import type { StudyResult } from '../store/records/result.ts';
 import { continueOnCurrentVersion, inWindow } from './activity-proxies.ts';
 import type { experiment } from './experiment.ts';
 import { failuresThatEndARun, reasonOf } from './failures.ts';

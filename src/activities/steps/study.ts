@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidConfig } from '../../config/faults.ts';
 import { studyNameSchema } from '../../config/names.ts';
-import { type Limits, together, usedUp, type UsedSoFar } from '../../algorithm/budget.ts';
+import { type Limits, usedUp, type UsedSoFar } from '../../algorithm/budget.ts';
 import { resolveStudy, type Study, type StudyCell } from '../../config/study.ts';
 import { writeStudyReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
-import { findFinished, type StudyResult } from '../../store/records/result.ts';
-import { usedBefore } from '../../store/records/used.ts';
+import { findFinished } from '../../store/records/result.ts';
+import { usedTogether } from '../../store/records/used.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
 import type { Dependencies, Running } from '../activity.ts';
 
@@ -98,24 +98,6 @@ export async function watchStudy(
 const watchMs = 600_000;
 const lookEveryMs = 5_000;
 
-/** @param finished of experiments that are over, by name: what they have used is not read again */
-async function usedTogether(
-  cells: readonly StudyCell[],
-  store: Store,
-  finished = new Map<string, UsedSoFar>(),
-): Promise<UsedSoFar> {
-  const all: UsedSoFar[] = [];
-  for (const { name, config } of cells) {
-    const known = finished.get(name);
-    const files = experimentFiles(store, name);
-    const over = known !== undefined || (await findFinished(store, name, config)) !== null;
-    const used = known ?? (await usedBefore(files));
-    if (over) finished.set(name, used);
-    all.push(used);
-  }
-  return together(all);
-}
-
 type PageRequest = StudyRequest & { readonly from: number; readonly count: number };
 
 /** Some of a study's experiments in their order: a page at a time, so that no payload grows with the study. */
@@ -148,6 +130,17 @@ async function requireSameConfigs(cells: readonly StudyCell[], store: Store): Pr
   );
   if (faults.flat().length > 0) throw new InvalidConfig(faults.flat(), 'The study');
 }
+
+/** The result of a study's workflow. */
+export type StudyResult = {
+  readonly name: string;
+  /** The number of experiments in the study. */
+  readonly experiments: number;
+  readonly finished: number;
+  readonly failed: readonly { readonly name: string; readonly reason: string }[];
+  /** Names in the study's folder. */
+  readonly files: readonly string[];
+};
 
 type WriteRequest = {
   readonly study: string;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { usedUp } from '../../algorithm/budget.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import type { StudyResult } from '../../store/records/result.ts';
+import type { StudyResult } from '../../activities/steps/study.ts';
 import { openStore, studyFiles } from '../../store/store.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { type Waiting, waitsForBudget } from '../../workflows/progress.ts';

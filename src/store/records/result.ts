@@ -175,14 +175,3 @@ export async function newestFinished(store: Store): Promise<string | null> {
   const newest = finished.toSorted((a, b) => b.at - a.at)[0];
   return newest === undefined || newest.at === 0 ? null : newest.name;
 }
-
-/** The result of a study's workflow. */
-export type StudyResult = {
-  readonly name: string;
-  /** The number of experiments in the study. */
-  readonly experiments: number;
-  readonly finished: number;
-  readonly failed: readonly { readonly name: string; readonly reason: string }[];
-  /** Names in the study's folder. */
-  readonly files: readonly string[];
-};

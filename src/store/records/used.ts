@@ -1,9 +1,11 @@
 /** What has an experiment used of its budget, as far as its store knows? */
 import { z } from 'zod';
-import { further, nothingUsed, type UsedSoFar } from '../../algorithm/budget.ts';
+import { further, nothingUsed, together, type UsedSoFar } from '../../algorithm/budget.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
 import { writeBytes } from '../blobs.ts';
 import { findDocument } from '../files/documents.ts';
-import { begunIterations, type ExperimentFiles } from '../store.ts';
+import { begunIterations, experimentFiles, type ExperimentFiles, type Store } from '../store.ts';
+import { findFinished } from './result.ts';
 import { evaluationRecordSchema, iterationRecordSchema } from './rows.ts';
 
 /** NAME/used.json: written at the end of each step that costs something, so that a chain of runs goes on from what those before it used. */
@@ -25,6 +27,28 @@ export async function usedBefore(files: ExperimentFiles): Promise<UsedSoFar> {
   if (found === null) return recorded;
   const { formatVersion: _, ...used } = found;
   return further(used, recorded);
+}
+
+/**
+ * What several experiments have used together.
+ *
+ * @param finished of those that are over, by name: what they have used is not read again
+ */
+export async function usedTogether(
+  cells: readonly { readonly name: string; readonly config: ExperimentConfig }[],
+  store: Store,
+  finished = new Map<string, UsedSoFar>(),
+): Promise<UsedSoFar> {
+  const all: UsedSoFar[] = [];
+  for (const { name, config } of cells) {
+    const known = finished.get(name);
+    const files = experimentFiles(store, name);
+    const over = known !== undefined || (await findFinished(store, name, config)) !== null;
+    const used = known ?? (await usedBefore(files));
+    if (over) finished.set(name, used);
+    all.push(used);
+  }
+  return together(all);
 }
 
 /**
