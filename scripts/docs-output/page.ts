@@ -5,8 +5,8 @@
  * - `sh run until="TEXT"`: it runs on, like a server in another terminal; the next command begins when it has printed TEXT.
  * - `sh run kill="TEXT"`: it is killed (SIGKILL) when it has printed TEXT.
  * - `sh run exit=2`: it has to end with this exit code; without it with 0.
- * - `text output first=3 last=10`, `text output from="TEXT"`: only these lines are shown, or those from the first with TEXT on, with a line
- *   `...` where others were.
+ * - `text output first=3 last=10`: only these lines are shown, with a line `...` where others were.
+ * - `text output from="TEXT" lines=3`: only the first line with TEXT and those after it, or as many of them.
  */
 export type Step = {
   readonly commands: string;
@@ -25,7 +25,12 @@ export type Part =
   /** The sentence that says when and where the outputs were printed. */
   | { readonly kind: 'machine'; readonly text: string };
 
-type Shown = { readonly first?: number; readonly last?: number; readonly from?: string };
+type Shown = {
+  readonly first?: number;
+  readonly last?: number;
+  readonly from?: string;
+  readonly lines?: number;
+};
 
 const block = /^```(sh run|text output)([^\n`]*)\n([^]*?)^```$/gm;
 const machine = /(?<=<!-- machine -->\n)[^]*?(?=\n<!-- \/machine -->)/g;
@@ -51,11 +56,12 @@ export function parsePage(page: string): Part[] {
     } else {
       if (!parts.some((part) => part.kind === 'step'))
         throw new Error(`line ${line}: an output without a command before it`);
-      const { first, last, from } = wordsOf(words, ['first', 'last', 'from'], line);
+      const { first, last, from, lines } = wordsOf(words, ['first', 'last', 'from', 'lines'], line);
       const shown = {
         ...(first === undefined ? {} : { first: Number(first) }),
         ...(last === undefined ? {} : { last: Number(last) }),
         ...(from === undefined ? {} : { from }),
+        ...(lines === undefined ? {} : { lines: Number(lines) }),
       };
       parts.push({ kind: 'output', text: content, fence: `\`\`\`text output${words}`, shown });
     }
@@ -109,13 +115,22 @@ export function writtenPage(parts: readonly Part[], printed: readonly string[], 
     .join('');
 }
 
-function shownLines(text: string, { first = 0, last, from }: Shown): string {
+function shownLines(text: string, { first, last, from, lines: most = Infinity }: Shown): string {
   const lines = text.replace(/\s+$/, '').split('\n');
-  const at = from === undefined ? -1 : lines.findIndex((line) => line.includes(from));
-  const left = at === -1 ? (last ?? (first > 0 ? 0 : lines.length)) : lines.length - at;
-  return lines.length <= first + left
+  const marked = from === undefined ? -1 : lines.findIndex((line) => line.includes(from));
+  if (marked !== -1) {
+    const end = Math.min(lines.length, marked + most);
+    return [
+      ...(marked > 0 ? ['...'] : []),
+      ...lines.slice(marked, end),
+      ...(end < lines.length ? ['...'] : []),
+    ].join('\n');
+  }
+  const [above = lines.length, below = 0] =
+    first === undefined ? [0, last ?? lines.length] : [first, last ?? 0];
+  return lines.length <= above + below
     ? lines.join('\n')
-    : [...lines.slice(0, first), '...', ...lines.slice(lines.length - left)].join('\n');
+    : [...lines.slice(0, above), '...', ...lines.slice(lines.length - below)].join('\n');
 }
 
 /**

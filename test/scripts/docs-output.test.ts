@@ -26,6 +26,8 @@ const page = [
   '```',
   '```text output from="┌"',
   '```',
+  '```text output from="b" lines=2',
+  '```',
   '',
 ].join('\n');
 
@@ -43,6 +45,7 @@ describe('a page whose commands are run', () => {
     expect(written).toContain('```text output\none\n```');
     expect(written).toContain('```text output first=1 last=1\na\n...\nd\n```');
     expect(written).toContain('```text output from="┌"\n...\n┌ c\nd\n```');
+    expect(written).toContain('```text output from="b" lines=2\n...\nb\n┌ c\n...\n```');
     expect(written).toContain('```sh\nrm -r everything\n```');
     expect(parsePage(written).map(({ kind }) => kind)).toEqual(parsePage(page).map(({ kind }) => kind));
   });
