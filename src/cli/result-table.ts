@@ -57,8 +57,8 @@ function figure(accuracy: Accuracy, questions: number): string {
 }
 
 /**
- * The tables of accuracies that the study's files hold, each fitted to this number of columns. A table that is not in this machine's store, or has
- * another form, is left out.
+ * The tables of accuracies that the study's files hold, each fitted to this number of columns, with its notes as far as no table above it has
+ * them. A table that is not in this machine's store, or has another form, is left out.
  *
  * @param files the names in the study's folder
  */
@@ -69,7 +69,12 @@ export async function accuracyTablesText(
   columns: number,
 ): Promise<string[]> {
   const names = files.flatMap((file) => /^(.+)\.json$/.exec(file)?.[1] ?? []);
-  return (await accuracyTables(store, study, names)).map((table) => tableText(table, columns));
+  const tables = await accuracyTables(store, study, names);
+  const noted = new Set<string>();
+  return tables.map((table) => {
+    const notes = table.notes.filter((note) => !noted.has(note) && noted.add(note));
+    return [tableText(table, columns), ...notes].join('\n');
+  });
 }
 
 function tableText({ caption, columns: of, rows }: ReportTable, columns: number): string {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { productFile } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { ColloquyError } from '../errors.ts';
-import { compareExperiments, differingQuestions, lastOfBoth } from '../report/analyse/compare-experiments.ts';
+import { compareExperiments, differingQuestions } from '../report/analyse/compare-experiments.ts';
 import { debateBrowser, debatesSoFar } from '../report/debate-browser/write.ts';
 import { rendered, styleSheet } from '../report/parts/page.tsx';
 import { loadReportData, readEvaluatedExperiment } from '../report/read/experiment.ts';
@@ -210,7 +210,8 @@ function router({ contents, live }: UiOptions): Route {
       );
       if (first === undefined || second === undefined) return null;
       const comparison = compareExperiments(first, second);
-      return { comparison, differing: await differingQuestions(first, second, lastOfBoth(comparison)) };
+      const { last } = comparison;
+      return { comparison, differing: last === null ? [] : await differingQuestions(first, second, last) };
     } catch (error) {
       if (error instanceof ColloquyError) return error.message;
       throw error;

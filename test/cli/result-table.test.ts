@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
-import { resultTable } from '../../src/cli/result-table.ts';
+import { accuracyTablesText, resultTable } from '../../src/cli/result-table.ts';
+import { writeBytes } from '../../src/store/blobs.ts';
+import { openStore, studyFiles } from '../../src/store/store.ts';
+import { temporaryFolder } from '../store/temporary-folder.ts';
 
 describe('the table for the terminal', () => {
   const evaluation = (iteration: number, debate: number, wins: number, losses: number, pValue: number) => ({
@@ -40,5 +43,30 @@ describe('the table for the terminal', () => {
   it('has no escape sequences without colours', () => {
     expect(resultTable(evaluations, { colours: false })).not.toContain('\u001B');
     expect(resultTable(evaluations, { colours: true })).toContain('\u001B[');
+  });
+});
+
+describe('the tables of a finished study', () => {
+  it('have their notes below them, each once', async () => {
+    const store = openStore(temporaryFolder('study-tables'));
+    const table = (caption: string, notes: string[]) => ({
+      caption,
+      columns: [{ key: 'method', title: 'Method', unit: null, decimals: 0 }],
+      rows: [[{ kind: 'name', text: 'Debate' }]],
+      notes,
+    });
+    const files = studyFiles(store, 'small');
+    const write = (name: string, content: object) =>
+      writeBytes(files.table(name, 'json'), Buffer.from(JSON.stringify(content)));
+    await write('table-1', table('First', ['Intervals of 95 %.', 'Marks: * p < 0.05.']));
+    await write('table-2', table('Second', ['Intervals of 95 %.', 'Only here.']));
+    const [first = '', second = ''] = await accuracyTablesText(
+      store,
+      'small',
+      ['table-1.json', 'table-2.json'],
+      80,
+    );
+    expect(first).toMatch(/^First\n[^]*Debate[^]*┘\nIntervals of 95 %\.\nMarks: \* p < 0\.05\.$/);
+    expect(second).toMatch(/^Second\n[^]*┘\nOnly here\.$/);
   });
 });

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { experimentResultSchema } from '../../src/store/records/result.ts';
 import { readDocument, writeDocument } from '../../src/store/files/documents.ts';
-import { checkStore } from '../../src/store/whole-store.ts';
+import { checkStore } from '../../src/cli/commands/doctor.ts';
 import { colloquy } from '../cli/colloquy.ts';
 
 const kept = fileURLToPath(new URL('older/2026-11-25', import.meta.url));

@@ -8,7 +8,6 @@ import {
   type DifferingQuestion,
   differingQuestions,
   type IterationComparison,
-  lastOfBoth,
 } from '../../report/analyse/compare-experiments.ts';
 import { readEvaluatedExperiment } from '../../report/read/experiment.ts';
 import { count, evaluationName, points, pValue, withError } from '../../text/figures.ts';

@@ -170,11 +170,6 @@ function figuresOf(marks: readonly Mark[]): Figures {
   };
 }
 
-/** The last iteration after which both were evaluated. */
-export function lastOfBoth({ iterations }: Comparison): number {
-  return Math.max(...iterations.filter(({ tests }) => tests !== null).map(({ iteration }) => iteration));
-}
-
 /** A question that the debates of only one of two experiments got right. */
 export type DifferingQuestion = {
   readonly right: 'a' | 'b';
