@@ -126,8 +126,8 @@ function shownLines(text: string, { first, last, from, lines: most = Infinity }:
       ...(end < lines.length ? ['...'] : []),
     ].join('\n');
   }
-  const [above = lines.length, below = 0] =
-    first === undefined ? [0, last ?? lines.length] : [first, last ?? 0];
+  const above = first ?? 0;
+  const below = last ?? (first === undefined ? lines.length : 0);
   return lines.length <= above + below
     ? lines.join('\n')
     : [...lines.slice(0, above), '...', ...lines.slice(lines.length - below)].join('\n');
