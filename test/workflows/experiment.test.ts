@@ -413,6 +413,8 @@ describe('an experiment', () => {
     expect(await handle.executeUpdate(setIterationsUpdate, { args: [2] })).toMatchObject({ iterations: 2 });
     await handle.executeUpdate(resumeUpdate);
     expect((await handle.result()).evaluations).toHaveLength(3);
+    // From the last decision on, also while it measures transfer, more are refused: see updates.test.ts.
+    expect(await handle.query(progressQuery)).toMatchObject({ finishing: true });
   });
 
   it('is cancelled cleanly, and started again asks only for what is missing', async () => {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { refuseReason } from '../../src/workflows/updates.ts';
+import type { Progress } from '../../src/workflows/progress.ts';
+import { refuseIterations, refuseReason } from '../../src/workflows/updates.ts';
 
 it.each([[undefined], [null], [''], ['the wrong model'], ['é'.repeat(10_000)]])(
   'an abort takes the reason %j',
@@ -15,4 +16,12 @@ it.each([
   [5, /must be a text, not 5\.$/],
 ])('an abort is refused when its reason is too long or no text', (reason, why) => {
   expect(() => refuseReason(reason)).toThrow(why);
+});
+
+it('the number of iterations is refused once the last one is over, e.g. in the evaluation of transfer', () => {
+  const evaluating = { phase: 'evaluating', iteration: 2, learns: true } as Progress;
+  expect(() => refuseIterations(3, evaluating)).not.toThrow();
+  expect(() => refuseIterations(3, { ...evaluating, finishing: true })).toThrow(
+    'The last iteration is over; start the experiment again.',
+  );
 });
