@@ -164,6 +164,8 @@ describe('colloquy doctor', () => {
     const { code, out } = await colloquy('doctor', 'quickstart', 'model.endpoint=dead');
     expect(code).toBe(1);
     expect(out).toMatch(/missing {2}endpoint dead .*No answer from http:\/\/127\.0\.0\.1:1/);
-    expect(out).toMatch(/\nNeeded, and missing or unusable: endpoint dead\. What to do stands beside each of them\.$/);
+    expect(out).toMatch(
+      /\nNeeded, and missing or unusable: endpoint dead\. What to do stands beside each of them\.$/,
+    );
   });
 });
