@@ -3,12 +3,16 @@
  * dev server and one bundle of the workflows, which are made when a file asks for them. No test can reach another machine.
  */
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/setup/longest-first.ts';
 
 const json = process.env['COLLOQUY_TEST_JSON'];
 
+const charts = fileURLToPath(new URL('./test/support/charts.ts', import.meta.url));
+
 export default defineConfig({
+  resolve: { alias: [{ find: /^vega(-lite)?$/, replacement: charts }] },
   test: {
     pool: 'forks',
     include: ['test/**/*.test.{ts,tsx}'],
@@ -18,11 +22,11 @@ export default defineConfig({
     // Of the tests within a file that say they may run at once: they wait for missed heartbeats, and start processes.
     maxConcurrency: 4,
     // Files that start workers have more time: test/setup/timeouts.ts.
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     isolate: false,
     setupFiles: ['test/setup/loopback-only.ts', 'test/setup/timeouts.ts'],
-    globalSetup: ['test/setup/temporal-server.ts', 'test/setup/workflow-bundle.ts'],
+    globalSetup: ['temporal-server', 'workflow-bundle', 'warm-python'].map((name) => `test/setup/${name}.ts`),
     // Reported to .ci/run, which prints the total of vitest's and pytest's numbers.
     reporters: json ? ['default', 'json'] : ['default'],
     ...(json ? { outputFile: { json } } : {}),

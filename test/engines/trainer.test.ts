@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { projectRoot, tools } from '../../src/config/installation.ts';
+import { projectRoot } from '../../src/config/installation.ts';
 import { describe, expect, it } from 'vitest';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import type { TrainerDone, TrainerJob } from '../../src/config/contract.ts';
@@ -12,6 +12,7 @@ import { createTrainerProcesses } from '../../src/engines/trainer/process.ts';
 import type { FineTuneJob } from '../../src/engines/trainer/trainer.ts';
 import type { Store } from '../../src/store/store.ts';
 import { instantTrainer } from '../support/test-dependencies.ts';
+import { warmPython } from '../support/warm-python.ts';
 import { type OpenTrainer, trainerContract } from './trainer.contract.ts';
 import { dataset, job } from './training-jobs.ts';
 
@@ -48,10 +49,11 @@ trainerContract({
   },
 });
 
+const python = await warmPython();
 trainerContract({
   kind: 'process, on the real train.py',
   open: (store) =>
-    processTrainer(store, [tools().python, join(projectRoot, 'engine/train.py')], ['--threads', '1']),
+    processTrainer(store, [...python, join(projectRoot, 'engine/train.py')], ['--threads', '1']),
   short: job,
   long,
   failing: async (store) => ({

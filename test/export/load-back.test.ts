@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { trainerSettingsSchema } from '../../src/config/contract.ts';
-import { projectRoot, tools } from '../../src/config/installation.ts';
+import { projectRoot } from '../../src/config/installation.ts';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import { createTrainerProcess } from '../../src/engines/process/trainer-process.ts';
 import { exportDatasets } from '../../src/export/datasets.ts';
@@ -21,6 +21,7 @@ import { writeDocument } from '../../src/store/files/documents.ts';
 import type { BegunWith } from '../../src/store/base-model-files.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
+import { warmPython } from '../support/warm-python.ts';
 import { writeExportableExperiment } from './exportable-experiment.ts';
 import { shortAnswers } from '../../src/algorithm/answer.ts';
 
@@ -28,7 +29,9 @@ const store = openStore(temporaryFolder());
 // The library `datasets` takes `[`, `]` and `?` in the path of a folder for patterns.
 const exports = temporaryFolder('colloquy-exports-');
 const base = join(projectRoot, 'engine/models/tiny-arithmetic');
+const [python, ...warm] = await warmPython();
 const trainer = createTrainerProcess({
+  command: [python, ...warm, join(projectRoot, 'engine/train.py')],
   logFolder: store.logs,
   gate: createGpuGate(),
   args: ['--threads', '1'],
@@ -80,7 +83,7 @@ beforeAll(async () => {
   const all = [...(await agentModelsAfter(done)), await distilledModelOf(done)];
   await exportModels(store, done, join(exports, 'models'), all);
   const program = fileURLToPath(new URL('load_back.py', import.meta.url));
-  const { stdout, stderr, status } = spawnSync(tools().python, [program, base, exports], {
+  const { stdout, stderr, status } = spawnSync(python, [...warm, program, base, exports], {
     encoding: 'utf8',
     env: {
       ...process.env,
@@ -91,7 +94,6 @@ beforeAll(async () => {
   });
   if (status !== 0) throw new Error(stderr);
   loaded = JSON.parse(stdout.trim().split('\n').at(-1)!);
-  // Two Pythons import torch, TRL and peft: half a minute, several on a busy machine.
 }, 600_000);
 
 describe('datasets loaded back by load_dataset', () => {

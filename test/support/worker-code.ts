@@ -34,6 +34,7 @@ async function bundleWorker(root: string): Promise<string> {
     platform: 'node',
     target: 'node20',
     packages: 'external',
+    alias: { vega: charts, 'vega-lite': charts },
     plugins: [ownUrls],
     logLevel: 'error',
   });
@@ -47,6 +48,9 @@ async function bundleWorker(root: string): Promise<string> {
   }
   return join(folder, 'worker.mjs');
 }
+
+/** Below the code's own root, as a copy of the sources has it too. */
+const charts = './test/support/charts.ts';
 
 /** Modules find files beside them by their own address, which is that of the source here too. */
 const ownUrls: Plugin = {

@@ -5,6 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { experimentFromConfig } from '../../src/cli/command.ts';
 import { checkExperiment } from '../../src/cli/experiment/check.ts';
+import { projectRoot } from '../../src/config/installation.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import { openTrainer } from '../../src/engines/trainer/open.ts';
@@ -23,6 +24,7 @@ import { startFineTuningServer } from '../support/fine-tuning-server.ts';
 import { baseNamed } from '../support/models.ts';
 import { replayHistories } from '../support/replay-histories.ts';
 import { sharedBundle } from '../support/shared-bundle.ts';
+import { warmPython } from '../support/warm-python.ts';
 
 const input = {
   preset: 'quickstart',
@@ -56,14 +58,20 @@ describe('an experiment whose models a server trains', { timeout: 240_000 }, () 
   it('gets better, survives lost answers, states what it costs, and has models by name', async () => {
     const ofServer = openStore(temporaryFolder());
     const base = baseNamed(embeddedModel, 'local');
+    const python = await warmPython();
+    const program = (name: string) => ({ command: [...python, join(projectRoot, 'engine', name)] as const });
     await using server = await startFineTuningServer({
       name: 'tiny',
       base,
       store: ofServer,
-      trainer: openTrainer({ kind: 'process' }, { store: ofServer, gate: createGpuGate() }),
+      trainer: openTrainer(
+        { kind: 'process' },
+        { store: ofServer, gate: createGpuGate(), process: program('train.py') },
+      ),
       endpoint: openEndpoint({ kind: 'local' }, embeddedModel, {
         logFolder: ofServer.logs,
         modelFolder: (key) => ofServer.blobs.localCopy(ofServer.model(key).name),
+        engine: program('serve.py'),
       }),
       settings: { learning_rate: 8e-4, warmup_ratio: 0.1, lora_r: 8, lora_alpha: 16 },
     });
