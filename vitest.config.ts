@@ -25,7 +25,10 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     isolate: false,
-    setupFiles: ['test/setup/loopback-only.ts', 'test/setup/timeouts.ts'],
+    setupFiles: [
+      ...['loopback-only', 'timeouts'].map((name) => `test/setup/${name}.ts`),
+      ...(process.env['COLLOQUY_TEST_CPU'] ? ['test/setup/cpu-seconds.ts'] : []),
+    ],
     globalSetup: ['temporal-server', 'workflow-bundle', 'warm-python'].map((name) => `test/setup/${name}.ts`),
     // Reported to .ci/run, which prints the total of vitest's and pytest's numbers.
     reporters: json ? ['default', 'json'] : ['default'],

@@ -157,7 +157,7 @@ describe('a merged model', () => {
       expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json', 'README.md']),
     );
     expect(readFileSync(join(path, 'README.md'), 'utf8')).toContain(JSON.stringify(path));
-  }, 120_000);
+  }, 600_000);
 
   it('is not made of other weights than those that the adapter was trained on', async () => {
     const path = join(exports, 'merged-into-others');

@@ -63,8 +63,8 @@ function inWorldsOfTheirOwn(table: Table): void {
   it.concurrent.each(table.rows)(
     '%s: %s',
     async (fault, moment, _index, ...cell) => {
-      await using server = await startTestServer();
-      await using world = await openWorld(server);
+      await using own = cell[0].endsServer ? await startTestServer() : undefined;
+      await using world = await openWorld(own ?? table.server!);
       await world.startWorker();
       const suffered = await suffer(world, ...cell, table.undisturbed!);
       await endsClean(world);

@@ -6,6 +6,8 @@ export type Fault = {
   readonly strike: (world: World, experiment: string) => Promise<void>;
   /** How many finished shards and models it damages, which have to be made again. Default: 0. */
   readonly damages?: number;
+  /** Whether it ends the Temporal server, which then has to be one of its own. */
+  readonly endsServer?: true;
   /** How many times it catches answers in flight. Default: 1. */
   readonly catches?: number;
 };

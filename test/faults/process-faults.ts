@@ -29,6 +29,7 @@ export const processFaults = {
   },
   killServer: {
     name: 'kill -9 of the Temporal server',
+    endsServer: true,
     strike: async (world) => {
       await world.server.kill();
       await release(world);
@@ -37,6 +38,7 @@ export const processFaults = {
   },
   powerCut: {
     name: 'kill -9 of all at once (power cut)',
+    endsServer: true,
     strike: async (world) => {
       const trainers = await trainersOf(world);
       const worker = world.worker().kill('SIGKILL');

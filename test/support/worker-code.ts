@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { projectRoot } from '../../src/config/installation.ts';
+import { browserScript } from '../../src/report/debate-browser/write.ts';
 import { writeAtomically } from '../../src/store/files/atomic.ts';
 
 const made = new Map<string, Promise<string>>();
@@ -21,6 +22,11 @@ export function workerScript(root: string = projectRoot): Promise<string> {
 }
 
 async function bundleWorker(root: string): Promise<string> {
+  // Below node_modules, so that packages are found from there. All test files that have the same code write the same files.
+  const cache = join(root, 'node_modules', '.cache', 'colloquy-tests');
+  const page = await browserScript();
+  const pageFile = join(cache, `page-${createHash('sha256').update(page).digest('hex').slice(0, 16)}.js`);
+  if (!existsSync(pageFile)) await writeAtomically(pageFile, [Buffer.from(page)]);
   const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [{ in: join('test', 'support', 'worker-main.ts'), out: 'worker' }],
@@ -34,14 +40,14 @@ async function bundleWorker(root: string): Promise<string> {
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    alias: { vega: charts, 'vega-lite': charts },
+    alias: { vega: charts, 'vega-lite': charts, esbuild: './test/support/page-script.ts' },
+    define: { pageFile: JSON.stringify(pageFile) },
     plugins: [ownUrls],
     logLevel: 'error',
   });
   const hash = createHash('sha256');
   for (const { path, contents } of outputFiles) hash.update(relative(root, path)).update(contents);
-  // Below node_modules, so that packages are found from there. All test files that have the same code write the same files.
-  const folder = join(root, 'node_modules', '.cache', 'colloquy-tests', hash.digest('hex').slice(0, 16));
+  const folder = join(cache, hash.digest('hex').slice(0, 16));
   for (const { path, contents } of outputFiles) {
     const file = join(folder, relative(root, path));
     if (!existsSync(file)) await writeAtomically(file, [contents]);

@@ -54,7 +54,7 @@ const trainable = {
   },
 };
 
-describe('an experiment whose models a server trains', { timeout: 240_000 }, () => {
+describe('an experiment whose models a server trains', { timeout: 480_000 }, () => {
   it('gets better, survives lost answers, states what it costs, and has models by name', async () => {
     const ofServer = openStore(temporaryFolder());
     const base = baseNamed(embeddedModel, 'local');

@@ -184,8 +184,21 @@ function hash(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-/** The code of the page (page/ with Preact) as one script that needs nothing else. The bytes are the same each time. */
-export async function browserScript(): Promise<string> {
+let script: Promise<string> | undefined;
+
+/**
+ * The code of the page (page/ with Preact) as one script that needs nothing else. It is made once in a process: a third of a second of CPU
+ * time, which each report would take again. The bytes are the same each time.
+ */
+export function browserScript(): Promise<string> {
+  script ??= bundledPage().catch((error: unknown) => {
+    script = undefined;
+    throw error;
+  });
+  return script;
+}
+
+async function bundledPage(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL('./page/main.tsx', import.meta.url))],
     bundle: true,
