@@ -70,7 +70,7 @@ function inWorldsOfTheirOwn(table: Table): void {
       await endsClean(world);
       table.measured.push({ fault, moment, ...suffered });
     },
-    240_000,
+    480_000,
   );
 }
 
@@ -84,7 +84,7 @@ function inOneWorld(table: Table): void {
       const suffered = await suffer(world, ...cell, table.undisturbed!, `experiment-${index}`);
       table.measured.push({ fault, moment, ...suffered });
     },
-    120_000,
+    300_000,
   );
   it('and leaves no process and nothing half-written', () => endsClean(table.world!), 60_000);
 }

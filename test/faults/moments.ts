@@ -22,7 +22,7 @@ function answering(name: string, hold: Hold): Moment {
       const { answered } = await engine.state();
       await engine.tell({ hold: { ...hold, after: answered + hold.after } });
     },
-    reached: ({ engine }) => until(name, async () => (await engine.state()).held === inFlight, 60_000),
+    reached: ({ engine }) => until(name, async () => (await engine.state()).held === inFlight, 180_000),
   };
 }
 
@@ -30,7 +30,7 @@ function training(name: string, model: number, at: 'begin' | 'checkpoint' | 'man
   return {
     name,
     arrange: (world) => world.holdTrainer(model, at),
-    reached: (world) => until(name, () => world.trainerIsHeld(), 60_000),
+    reached: (world) => until(name, () => world.trainerIsHeld(), 180_000),
   };
 }
 
@@ -40,7 +40,7 @@ function writing(name: string, ...path: string[]): Moment {
     name,
     arrange: async () => undefined,
     reached: ({ storeRoot }, experiment) =>
-      until(name, () => existsSync(join(storeRoot, experiment, ...path)), 60_000),
+      until(name, () => existsSync(join(storeRoot, experiment, ...path)), 180_000),
   };
 }
 
