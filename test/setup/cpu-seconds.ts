@@ -23,6 +23,7 @@ beforeAll(() => {
 afterAll(() => {
   const ended = used();
   const line = {
+    // oxlint-disable-next-line vitest/no-standalone-expect -- it asks which file this is
     file: expect.getState().testPath?.replace(/^.*\/test\//, ''),
     collecting: collected.own - begun.own,
     running: ended.own - collected.own,
