@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import serialize from '@xterm/addon-serialize';
+import { SerializeAddon } from '@xterm/addon-serialize';
 import terminals from '@xterm/headless';
 import { projectRoot } from '../../src/config/installation.ts';
 import { openPage, startChromium } from './browser.ts';
@@ -42,9 +42,8 @@ try {
 /** Runs a command on a terminal, from its prompt to its end, and gives what then stands there as HTML. */
 async function printedOnTerminal(command: string): Promise<string> {
   const terminal = new terminals.Terminal({ ...size, allowProposedApi: true, scrollback: 1_000 });
-  const screen = new serialize.SerializeAddon();
-  // The add-on's types name the terminal of the browser; the one without a screen has all that it uses.
-  terminal.loadAddon(screen as unknown as Parameters<typeof terminal.loadAddon>[0]);
+  const screen = new SerializeAddon();
+  terminal.loadAddon(screen);
   terminal.write(`$ ${command}\r\n`);
   const run = `stty cols ${size.cols} rows ${size.rows}; ${command}`;
   const child = spawn('script', ['-qefc', run, join(folder, 'typescript')], {

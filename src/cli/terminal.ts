@@ -8,6 +8,8 @@ import { projectRoot } from '../config/installation.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import type { Warning } from '../store/records/result.ts';
 import { terminalSafe, wrapped } from '../text/safe-text.ts';
+import type { Progress } from '../workflows/progress.ts';
+import type { Note } from '../workflows/waiting-notes.ts';
 
 /** Node's types say that every WriteStream has `isTTY`; for a pipe it is missing. */
 type Stream = { readonly isTTY?: boolean };
@@ -76,6 +78,15 @@ export function shortPath(path: string): string {
   return short.length < path.length && !short.startsWith('..') ? short : path;
 }
 
+/** A note as text for a terminal. */
+export function noteText({ says, quoted, commands }: Note): string {
+  return [
+    says,
+    ...(quoted === undefined ? [] : quoted.split('\n').map((line) => `  | ${line}`)),
+    ...(commands ?? []).map((line) => `  ${line}`),
+  ].join('\n');
+}
+
 /** Where the runbook says what to do about errors of these names: its path with the entry. Nothing for names that have no entry. */
 export function runbookEntries(errors: readonly string[]): string[] {
   const path = join(projectRoot, 'docs', 'runbook.md');
@@ -84,6 +95,11 @@ export function runbookEntries(errors: readonly string[]): string[] {
     .map((error) => error.toLowerCase())
     .filter((entry) => page.includes(`<a id="${entry}"></a>`))
     .map((entry) => `What to do: ${shortPath(path)}#${entry}`);
+}
+
+/** Where the runbook says what to do about what an experiment waits for. */
+export function runbookEntriesOf({ waiting }: Pick<Progress, 'waiting'>): string[] {
+  return runbookEntries(waiting.flatMap(({ reason }) => /^\w+(?=: )/.exec(reason) ?? []));
 }
 
 /**

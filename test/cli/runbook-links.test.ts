@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { runbookLines } from '../../src/cli/experiment/run.ts';
-import { runbookEntries } from '../../src/cli/terminal.ts';
+import { runbookEntries, runbookEntriesOf } from '../../src/cli/terminal.ts';
 import type { Waiting } from '../../src/workflows/progress.ts';
 
 it('an error links to its entry in the runbook, each once, and one without an entry to none', () => {
@@ -14,5 +13,5 @@ it('steps that wait link to the entries of their errors', () => {
   const waiting = ['ApiKeyMissing: no variable KEY', 'Error: what no class has', 'It was cancelled.'].map(
     (reason, at): Waiting => ({ step: `s${at}`, words: 'a step', reason, since: '2026-11-29T12:00:00Z' }),
   );
-  expect(runbookLines({ waiting })).toEqual(['What to do: docs/runbook.md#apikeymissing']);
+  expect(runbookEntriesOf({ waiting })).toEqual(['What to do: docs/runbook.md#apikeymissing']);
 });

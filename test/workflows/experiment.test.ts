@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { projectRoot } from '../../src/config/installation.ts';
 import { createEndpoints, type Endpoints } from '../../src/engines/endpoint/open.ts';
 import { experimentResultSchema } from '../../src/store/records/result.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
@@ -21,6 +20,7 @@ import {
 } from '../../src/workflows/progress.ts';
 import { startWorkers } from '../../src/workers/start.ts';
 import { leaveChartsOut } from '../support/charts.ts';
+import { expectDescribedOnPage, type Metadata } from '../support/described-on-page.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { readSnapshot } from '../../src/cli/experiment/progress.ts';
@@ -33,13 +33,6 @@ import {
   type WorkflowRig,
   workflowRig,
 } from '../support/workflow-rig.ts';
-
-type Described = readonly { readonly name: string; readonly description: string }[];
-/** What the server says of a workflow. */
-type Metadata = {
-  readonly currentDetails?: string;
-  readonly definition?: { readonly updateDefinitions?: Described; readonly queryDefinitions?: Described };
-};
 
 /** Requests that a worker has under way at once, by the test endpoint's max_concurrency. */
 const inFlight = 16;
@@ -148,16 +141,7 @@ describe('an experiment', () => {
     const metadata = await handle.query<Metadata>('__temporal_workflow_metadata');
     for (const [what, text] of Object.entries(progress.table))
       expect(metadata.currentDetails).toContain(`| ${what} | ${text} |`);
-    // The reference of the documentation says of each query and update what the server says of it.
-    const page = await readFile(join(projectRoot, 'docs', 'temporal.md'), 'utf8');
-    const { updateDefinitions = [], queryDefinitions = [] } = metadata.definition ?? {};
-    const queries = queryDefinitions.filter(({ name }) => !name.startsWith('__'));
-    expect(
-      queries.map(({ name, description }) => `| \`experiment\` | \`${name}\` | ${description} |`),
-    ).toEqual([...(page.match(/^\| `experiment` \| `\w+` \| [A-Z].*$/gm) ?? [])]);
-    expect(
-      updateDefinitions.map(({ name, description }) => `| \`${name}\` | ${description} |`).toSorted(),
-    ).toEqual((page.match(/^\| `\w+` \| [A-Z][^|]*\|$/gm) ?? []).toSorted());
+    await expectDescribedOnPage(metadata.definition);
   });
 
   it.each([

@@ -20,10 +20,17 @@ import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../../workflows/progress.ts';
 import { distilledText } from '../../workflows/progress-table.ts';
-import { type Note, waitingNotes } from '../../workflows/waiting-notes.ts';
+import { waitingNotes } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
 import { resultTable } from '../result-table.ts';
-import { printJson, runbookEntries, shortPath, wantsColours, warningsText } from '../terminal.ts';
+import {
+  printJson,
+  runbookEntries,
+  runbookEntriesOf,
+  shortPath,
+  wantsColours,
+  warningsText,
+} from '../terminal.ts';
 
 /** What starting an experiment came to. */
 export type Start =
@@ -250,7 +257,7 @@ export async function printEnding(
       if (json) printJson({ name, state: 'parked', waiting: ending.progress.waiting });
       console.error(`${name} waits for you.`);
       for (const note of waitingNotes(ending.progress)) console.error(`\n${noteText(note)}`);
-      for (const line of runbookLines(ending.progress)) console.error(line);
+      for (const line of runbookEntriesOf(ending.progress)) console.error(line);
       return exitCodes.waitsForPerson;
     case 'failed':
       return printFailure(ending, { name, json, comeBack });
@@ -261,20 +268,6 @@ export async function printEnding(
       console.error(`To stop it for a while:  colloquy pause ${name}`);
       return exitCodes.interrupted;
   }
-}
-
-/** Where the runbook says what to do about what an experiment waits for. */
-export function runbookLines({ waiting }: Pick<Progress, 'waiting'>): string[] {
-  return runbookEntries(waiting.flatMap(({ reason }) => /^\w+(?=: )/.exec(reason) ?? []));
-}
-
-/** A note as text for a terminal. */
-export function noteText({ says, quoted, commands }: Note): string {
-  return [
-    says,
-    ...(quoted === undefined ? [] : quoted.split('\n').map((line) => `  | ${line}`)),
-    ...(commands ?? []).map((line) => `  ${line}`),
-  ].join('\n');
 }
 
 /** Prints why an experiment or a study failed and how to go on; returns the matching exit code. */

@@ -7,10 +7,10 @@ import { standing } from '../../workflows/progress.ts';
 import { stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
 import { resultTable } from '../result-table.ts';
 import { workText } from './heartbeat.ts';
-import { endingOf, noteText, runbookLines } from './run.ts';
+import { endingOf } from './run.ts';
 import type { Temporal } from '../server/connect.ts';
 import { hasWorker, unservedQueues } from '../server/workflow.ts';
-import { colours, printJson, wantsColours, warningsText } from '../terminal.ts';
+import { colours, noteText, printJson, runbookEntriesOf, wantsColours, warningsText } from '../terminal.ts';
 import {
   liveProgress,
   type PendingActivity,
@@ -110,7 +110,7 @@ export function statusText(
   const paused = snapshot.pending.filter(({ pausedBy }) => pausedBy !== undefined);
   const rows = Object.entries({ ...progressTable(progress), ...pausedRows(progress.experiment, paused) });
   const width = Math.max(...rows.map(([what]) => what.length));
-  const runbook = runbookLines(progress);
+  const runbook = runbookEntriesOf(progress);
   return [
     rows.map(([what, text]) => `  ${what.padEnd(width)}  ${text}`).join('\n'),
     ...waitingNotes(progress).map(noteText),

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { usedUp } from '../../algorithm/budget.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import type { StudyResult } from '../../activities/steps/study.ts';
 import { openStore, studyFiles } from '../../store/store.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { type Waiting, waitsForBudget } from '../../workflows/progress.ts';
@@ -33,7 +32,7 @@ import { colours, printJson, printTable, shortPath } from '../terminal.ts';
 
 /** How following a study ended. */
 export type StudyEnding =
-  | { readonly kind: 'finished'; readonly result: StudyResult }
+  | { readonly kind: 'finished'; readonly result: Awaited<ReturnType<typeof study>> }
   | Failed
   /** All of its running experiments wait for a person, so that no other can begin. */
   | {
