@@ -24,6 +24,7 @@ import { waitingNotes } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
 import { resultTable } from '../result-table.ts';
 import {
+  noteText,
   printJson,
   runbookEntries,
   runbookEntriesOf,
@@ -275,8 +276,7 @@ export function printFailure({ type, reason }: Failed, { name, json, comeBack }:
   if (json) printJson({ name, state: 'failed', type, reason });
   console.error(`${name} failed (${type}): ${terminalSafe(reason)}`);
   if (type === 'InvalidConfig') return exitCodes.badUsage;
-  for (const line of runbookEntries([type])) console.error(line);
-  console.error(`What is finished stays. To go on:  ${comeBack}`);
+  console.error([...runbookEntries([type]), `What is finished stays. To go on:  ${comeBack}`].join('\n'));
   return exitCodes.failed;
 }
 
