@@ -67,7 +67,8 @@ export async function sendToMlflow(files: ExperimentFiles, url: string): Promise
 export async function expectOneRun(url: string, files: ExperimentFiles): Promise<void> {
   const metrics = await writeMetrics(files);
   const { name } = files.folder;
-  expect(await runsOf(url, name)).toHaveLength(1);
+  const runs = await runsOf(url, name);
+  expect(runs, JSON.stringify(runs.map(({ info }) => info))).toHaveLength(1);
   expect(await pointsThere(url, name, metrics)).toEqual(pointsIn(metrics));
 }
 
