@@ -65,7 +65,9 @@ describe('every command', () => {
   it('says what an option with a value is without it', () => {
     const silent = all.flatMap((each) =>
       each.options
-        .filter(({ required, defaultValue, description }) => {
+        .filter(({ required, defaultValue, description, mandatory }) => {
+          // One that has to be given has no default.
+          if (mandatory) return false;
           const said = /\(default: |\(this or |\(instead of /.test(description);
           return required && defaultValue === undefined && !said;
         })

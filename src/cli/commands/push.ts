@@ -52,27 +52,27 @@ export const pushCommand = command(
 )
   .argument('[name]', "the experiment's name", experimentName)
   .requiredOption('--repo <owner/name>', 'the repository; it is made where there is none', repoName)
-  .option('--series <name>', 'the last accepted night of this series, instead of an experiment', seriesName)
+  .option('--series <name>', 'the last accepted night of this series (this or an experiment)', seriesName)
   .option('--iteration <i>', 'which iteration (default: as for export)', iterationNumber)
   .option('--models', 'the models of the agents (default)')
-  .option('--format <format>', `the datasets instead: ${datasetFormats.join(', ')}`, datasetFormat)
+  .option('--format <format>', `the datasets in this form: ${datasetFormats.join(', ')} (default: models)`, datasetFormat)
   .option('--merge', "one agent's model merged into the base model")
   .option('--distilled', 'the one model that the group was distilled into')
   .option(
     '--agent <n>',
-    'only the models of this agent (may be given again); with --merge: whose model (default: 1)',
+    'only the models of this agent (may be given again); with --merge: whose model (default: all; with --merge 1)',
     (given: string, before: number[] | undefined) => [...(before ?? []), agentNumber(given)],
   )
-  .option('--role <role>', 'only the models of this role; with --merge: default the one of first answers')
+  .option('--role <role>', 'only the models of this role (default: all; with --merge the one of first answers)')
   .option('--private', 'make a private repository (default: a public one)')
   .option(
     '--base-model <owner/name>',
-    'where the hub has the base model, if the experiment has it in a folder',
+    'where the hub has the base model (default: the name that the config gives it)',
     repoName,
   )
   .option(
     '--licence <id>',
-    "the licence of what is sent, as the hub's cards name it (default for models: that of the base model)",
+    "the licence of what is sent, as the hub's cards name it (default: for models that of the base model, for datasets none)",
   )
   .option(
     '--licence-checked',
