@@ -80,7 +80,7 @@ describe('the report of an experiment', () => {
   it('has the share of right labels by their votes, beside their share of the votes, and the calibration error', async () => {
     const text = await reported([judged(1)]);
     expect(text).toMatch(
-      /Iteration Votes Of all votes Labels Right Learnt from 1 3 of 6 50.0 % 1 0 of 1 0.0 \([^)]*\) no 4 of 6 66.7 % 2 1 of 2 50.0 ±35.4 yes 6 of 6 100.0 % 2 2 of 2 100.0 \([^)]*\) yes/,
+      /Iteration Votes Of all votes Labels Right Learnt from 1 3 of 6 50.0 % 1 0 of 1 0.0 \([^)]*\) no 1 4 of 6 66.7 % 2 1 of 2 50.0 ±35.4 yes 1 6 of 6 100.0 % 2 2 of 2 100.0 \([^)]*\) yes/,
     );
     // (2 (2/3 - 1/2) + 1/2 + 0) / 5 = 16.7 %; mean share of the votes 23/30.
     expect(text).toMatch(/1 3 of 5 60.0 ±21.9 76.7 % 16.7 % ±\d+\.\d 3 of 4 75.0 ±21.7/);
