@@ -26,6 +26,13 @@ try {
   await writeFile(file, terminalPage(html));
   const look = { width: 1180, height: 200, scheme: 'dark' } as const;
   const terminal = await openPage(browser, pathToFileURL(file).href, look);
+  // The rows of the terminal that nothing was printed in.
+  await terminal.locator('main pre > div > div').evaluateAll((rows) => {
+    for (const row of rows.toReversed()) {
+      if (row.textContent?.trim() !== '') break;
+      row.remove();
+    }
+  });
   await terminal.locator('main').screenshot({ path: join(images, 'quickstart-terminal.png') });
   await terminal.close();
   const report = pathToFileURL(join(folder, 'runs', 'quickstart', 'report.html')).href;
