@@ -16,8 +16,8 @@ export default defineConfig({
   test: {
     pool: 'forks',
     include: ['test/**/*.test.{ts,tsx}'],
-    // One more than the cores: some files mostly wait, for a missed heartbeat, a schedule's next second or a process that loads.
-    maxWorkers: Math.min(8, availableParallelism() + 1),
+    // Two more than the cores: some files mostly wait, for a missed heartbeat, a schedule's next second or a process that loads.
+    maxWorkers: Math.min(8, availableParallelism() + 2),
     sequence: { sequencer: LongestFirst },
     // Of the tests within a file that say they may run at once: they wait for missed heartbeats, and start processes.
     maxConcurrency: 4,

@@ -55,7 +55,11 @@ export const pushCommand = command(
   .option('--series <name>', 'the last accepted night of this series (this or an experiment)', seriesName)
   .option('--iteration <i>', 'which iteration (default: as for export)', iterationNumber)
   .option('--models', 'the models of the agents (default)')
-  .option('--format <format>', `the datasets in this form: ${datasetFormats.join(', ')} (default: models)`, datasetFormat)
+  .option(
+    '--format <format>',
+    `the datasets in this form: ${datasetFormats.join(', ')} (default: models)`,
+    datasetFormat,
+  )
   .option('--merge', "one agent's model merged into the base model")
   .option('--distilled', 'the one model that the group was distilled into')
   .option(
@@ -63,7 +67,10 @@ export const pushCommand = command(
     'only the models of this agent (may be given again); with --merge: whose model (default: all; with --merge 1)',
     (given: string, before: number[] | undefined) => [...(before ?? []), agentNumber(given)],
   )
-  .option('--role <role>', 'only the models of this role (default: all; with --merge the one of first answers)')
+  .option(
+    '--role <role>',
+    'only the models of this role (default: all; with --merge the one of first answers)',
+  )
   .option('--private', 'make a private repository (default: a public one)')
   .option(
     '--base-model <owner/name>',
