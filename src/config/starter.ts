@@ -214,7 +214,7 @@ function whereText({ name, config }: StarterEndpoint): string {
 function modelText({ endpoint: { config } }: Answers, tiny: boolean): string {
   if (config.kind === 'openai') return 'the name that the server has for it';
   return tiny
-    ? 'the tiny model that comes with Colloquy: it reads arithmetic only'
+    ? 'the tiny model that comes with Colloquy: it reads only sums such as 3+4*5-6'
     : 'all agents begin as this model';
 }
 

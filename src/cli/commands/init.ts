@@ -107,9 +107,9 @@ async function draft(wanted: Wanted, person: Person | undefined): Promise<Draft>
   let given = wanted.given;
   const answer = async <Answer>(question: Question<Answer>, words: string | undefined): Promise<Answer> =>
     words === undefined && person !== undefined ? person.answers(question) : question.read(words ?? '');
-  const { task, found } = await answer(taskQuestion(wanted), given.task);
+  const { task, found, sums } = await answer(taskQuestion(wanted), given.task);
   for (;;) {
-    const model = await answer(modelQuestion(task), given.model);
+    const model = await answer(modelQuestion(task.kind, sums), given.model);
     const endpoint = await answer(endpointQuestion(model, apiKeyEnv), given.endpoint);
     const answers = { task, model, endpoint, budget: {} };
     try {
@@ -126,9 +126,10 @@ async function draft(wanted: Wanted, person: Person | undefined): Promise<Draft>
   }
 }
 
-type FoundTask = { readonly task: starter.StarterTask; readonly found: string };
+/** How many questions were found, or why that is not known; and whether all are sums, which the tiny model can read. */
+type Found = { readonly found: string; readonly sums: boolean };
 
-function taskQuestion({ path, more }: Wanted): Question<FoundTask> {
+function taskQuestion({ path, more }: Wanted): Question<Found & { readonly task: starter.StarterTask }> {
   return {
     asks: 'Which questions do the agents debate?',
     choices: [
@@ -145,14 +146,14 @@ function taskQuestion({ path, more }: Wanted): Question<FoundTask> {
       const file = 'train_file' in said ? relative(dirname(resolve(path)), resolve(said.train_file)) : '';
       return {
         task: 'train_file' in said ? { ...said, train_file: file } : said,
-        found: await questionsOf(said, more),
+        ...(await questionsOf(said, more)),
       };
     },
   };
 }
 
-/** Reads the questions, as an experiment will. @returns how many there are, or why that is not known */
-async function questionsOf(said: starter.StarterTask, more: ConfigInput): Promise<string> {
+/** Reads the questions, as an experiment will. */
+async function questionsOf(said: starter.StarterTask, more: ConfigInput): Promise<Found> {
   const { task, seed } = resolveConfig(
     mergeConfig({ preset: 'paper', task: resolveTaskPaths(process.cwd(), said) }, more),
   );
@@ -161,29 +162,32 @@ async function questionsOf(said: starter.StarterTask, more: ConfigInput): Promis
     const { train, heldOut } = await loadQuestions(tasks.open(task), seed);
     const found = `${counted(train.length, 'question')} to learn from and ${count(heldOut.length)} that measure were found`;
     if (said.kind !== 'arithmetic') console.error(found);
-    return found;
+    return { found, sums: [...train, ...heldOut].every(({ text }) => /^\d+([-+*]\d+)+$/.test(text)) };
   } catch (error) {
     if (!(error instanceof ColloquyError) || isWrongAnswer(error)) throw error;
     console.error(terminalSafe(`The questions could not be looked at: ${error.message}`));
-    return 'the questions were not looked at when this was written';
+    return { found: 'the questions were not looked at when this was written', sums: false };
   } finally {
     await tasks.close();
   }
 }
 
-function modelQuestion(task: starter.StarterTask): Question<string> {
-  const usual = task.kind === 'arithmetic' ? 'tiny' : 'Qwen/Qwen3-4B-Instruct-2507';
+function modelQuestion(kind: string, sums: boolean): Question<string> {
+  const usual = kind === 'arithmetic' ? 'tiny' : 'Qwen/Qwen3-4B-Instruct-2507';
   return {
     asks: 'Which model do they begin as?',
     choices: [
-      'tiny               the model that comes with Colloquy: 1 M parameters, arithmetic only',
+      'tiny               the model that comes with Colloquy: 1 M parameters, only sums such as 3+4*5-6',
       'OWNER/NAME         a model of the Hugging Face hub, or a folder, or the name that a server has for it',
     ],
     usual,
     read: (words) => {
       const model = starter.modelOf(words);
-      if (isEmbedded({ model_name_or_path: model }) && task.kind !== 'arithmetic')
-        throw new UsageError('The tiny model reads arithmetic only: these questions need another.', 'init');
+      if (isEmbedded({ model_name_or_path: model }) && kind !== 'arithmetic' && !sums)
+        throw new UsageError(
+          'The tiny model reads only sums such as 3+4*5-6: these questions need another model.',
+          'init',
+        );
       return model;
     },
   };

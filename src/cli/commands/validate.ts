@@ -83,7 +83,8 @@ function modelText({ name, agents, needs }: NeededModel, models: number): string
 function timeText(models: readonly NeededModel[]): string {
   const known = models.flatMap(({ needs }) => needs ?? []);
   if (known.length < models.length) return 'unknown';
-  return `about ${duration(known.reduce((sum, { seconds }) => sum + seconds, 0))} on one H100, by arithmetic`;
+  const seconds = known.reduce((sum, needs) => sum + needs.seconds, 0);
+  return `${seconds < 1 ? 'less than a second' : `about ${duration(seconds)}`} on one H100, by arithmetic`;
 }
 
 function needsText({

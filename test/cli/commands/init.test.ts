@@ -118,6 +118,19 @@ describe('colloquy init', () => {
     expect(settings.filter((line) => !line.includes('  # '))).toEqual([]);
   });
 
+  it('takes the tiny model for questions of a file that are all sums, as in examples/own-questions', async () => {
+    const sums = Array.from({ length: 40 }, (_, index) => ({
+      question: `${index}+2*3-1`,
+      answer: String(index + 5),
+    }));
+    await writeFile(join(folder, 'sums.jsonl'), sums.map((each) => `${JSON.stringify(each)}\n`).join(''));
+    const task = `own:${join(folder, 'sums.jsonl')}`;
+    expect(await init({ task, model: 'tiny', endpoint: 'embedded', budget: 'none' })).toMatchObject({
+      code: 0,
+    });
+    expect(await readFile(config, 'utf8')).toMatch(/^preset: quickstart[^]*^ {2}train_file: sums\.jsonl/m);
+  });
+
   it('says what could not be checked, and writes the config all the same', async () => {
     const { code, out } = await init({ task: 'arithmetic', model: 'some', endpoint: 'old', budget: 'none' });
     expect(code).toBe(0);
@@ -128,7 +141,7 @@ describe('colloquy init', () => {
   it.each([
     ['a task that is none', { task: 'gsm9k' }, '"gsm9k" is none of the answers'],
     ['a file that is not there', { task: 'own:nowhere.jsonl' }, 'nowhere.jsonl'],
-    ['the tiny model for other questions', { task: 'own:FOLDER/many.jsonl' }, 'reads arithmetic only'],
+    ['the tiny model for other questions', { task: 'own:FOLDER/many.jsonl' }, 'reads only sums'],
     ['a place that is none', { endpoint: 'openai' }, '"openai" is none of the answers'],
     ['an address that is none', { endpoint: 'openai:somewhere' }, 'expected http(s)://'],
     ['a budget that is none', { budget: 'lots' }, '"lots" is no budget'],
