@@ -180,7 +180,7 @@ describe('colloquy init', () => {
       ['cannot be used', `${join(folder, 'many.jsonl')}\r`],
       ['96 questions to learn from', ''],
       ['[Qwen/Qwen3-4B-Instruct-2507]', 'tiny\r'],
-      ['reads arithmetic only', 'a/b\r'],
+      ['reads only sums', 'a/b\r'],
       ['Where does it answer?', 'nowhere\r'],
       ['none of the answers', 'embedded\r'],
       ['How much may it use', '1k\r'],
