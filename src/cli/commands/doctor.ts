@@ -21,8 +21,8 @@ export const doctor = command(
   [
     'colloquy doctor',
     'colloquy doctor my.yaml model.endpoint=gpu',
-    'colloquy doctor --store        # reads all of the store and compares it with its seals, e.g. after it was restored',
-    'It ends with 1 when something that is needed is missing.',
+    'colloquy doctor --store        # compares every file of the store with its recorded hash, e.g. after it was restored',
+    'Its exit code is 1 when something that is needed is missing. It does not look at questions: validate does.',
   ],
 )
   .argument('[config]', 'a YAML or JSON file, or the name of one in configs')
@@ -48,7 +48,7 @@ export const doctor = command(
     console.log(
       missing.length > 0
         ? `\nNeeded, and missing or unusable: ${lacks}. What to do stands beside each of them.`
-        : `\nNothing that is needed is missing.${config === undefined ? ` For an experiment: ${colloquy} doctor CONFIG` : ''}`,
+        : `\nNothing that is needed is missing.${config === undefined ? ` For an experiment: ${colloquy} doctor CONFIG` : ` Its questions were not looked at: ${colloquy} validate reads them.`}`,
     );
   });
 

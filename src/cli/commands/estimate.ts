@@ -17,7 +17,7 @@ export const estimate = command(
     'colloquy estimate my.yaml iterations=1 --price-in 0.25 --price-out 2',
     'colloquy estimate my.yaml --tokens-per-second 2500 --training-tokens-per-second 9000 --price-hour 3.5',
     'Time is computed from speeds that you give, or that an experiment of this store with the same models has shown; otherwise it is not known.',
-    'Prices are in any currency. How near such estimates were: docs/cli.md',
+    'Prices are in any currency. How near such estimates were: docs/new-experiment.md',
   ],
 )
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')

@@ -19,7 +19,7 @@ export const validate = command(
     'colloquy validate quickstart',
     'colloquy validate my.yaml iterations=5 task.train_size=100',
     `colloquy validate --study laptop 'seeds=[0,1,2]'     # a study, and each of its experiments`,
-    'An endpoint or a trainer that this machine’s configuration does not have is an error: a worker may know others.',
+    'An endpoint or a trainer that this machine’s configuration does not have is an error here, although a worker elsewhere may have it.',
   ],
 )
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
