@@ -90,8 +90,13 @@ async function runCell(
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
         // Started by hand, or still ending after this study was terminated.
         progress.is(cell, 'elsewhere');
-        await total.tell(name);
-        await sleep(`${seconds}s`);
+        try {
+          await total.tellOther(name);
+          await sleep(`${seconds}s`);
+        } catch (stopped) {
+          await total.letGo(name);
+          throw stopped;
+        }
         // Each look costs events: the next run of this study goes on looking.
         if (historyIsLong()) return progress.is(cell, 'waiting');
         continue;
@@ -125,8 +130,9 @@ async function runChild(
     }),
   );
   const ended = CancellationScope.nonCancellable(() => child.result());
-  await onStart();
   try {
+    // While it is told, it may end, and its study may be cancelled. The cancellation comes first, as everywhere.
+    await Promise.race([scope.cancelRequested, ended, onStart()]);
     await Promise.race([ended, scope.cancelRequested]);
   } catch (error) {
     if (!scope.consideredCancelled) throw error;
@@ -147,6 +153,10 @@ type TotalBudget = {
   readonly untilThereIsSome: () => Promise<void>;
   /** Tells an experiment that it is used up, where it is. */
   readonly tell: (experiment: string) => Promise<void>;
+  /** Tells one that this study has not started, which may still wait because an earlier run of the study had told it so. */
+  readonly tellOther: (experiment: string) => Promise<void>;
+  /** Has such a one go on when this study is cancelled: nobody else could. */
+  readonly letGo: (experiment: string) => Promise<void>;
 };
 
 function keepToTotalBudget(name: string, input: unknown, progress: StudyTracker): TotalBudget {
@@ -155,7 +165,10 @@ function keepToTotalBudget(name: string, input: unknown, progress: StudyTracker)
     const { budget } = current();
     return budget !== undefined && usedUp(budget).length > 0;
   };
+  /** What each experiment was told last: whether it has to wait. */
+  const waits = new Map<string, boolean>();
   const signal = async (experiment: string, held: Held | null): Promise<void> => {
+    waits.set(experiment, held !== null);
     // One that has just ended needs none.
     await getExternalWorkflowHandle(experiment)
       .signal(holdSignal, held)
@@ -175,17 +188,21 @@ function keepToTotalBudget(name: string, input: unknown, progress: StudyTracker)
       .map((cell) => cell.name);
 
   const watch = async (): Promise<void> => {
+    let minutes = 1;
     for (let times = 1; ; times++) {
       await condition(() => !isUsedUp());
       const { limits = {} } = current().budget ?? {};
       try {
         const { output: used } = await steps.watchStudy({ study: name, input, limits }, times).begin();
         set({ limits: current().budget?.limits ?? limits, used });
+        minutes = 1;
         if (isUsedUp()) await Promise.all(running().map(tell));
       } catch (error) {
         if (isCancellation(error)) throw error;
         log.warn('what the experiments have used is not known', { why: reasonOf(error) });
-        await sleep('1m');
+        // Each look costs events of the study's history, which may not grow without end.
+        await sleep(`${minutes}m`);
+        minutes = Math.min(2 * minutes, 16);
       }
     }
   };
@@ -196,13 +213,18 @@ function keepToTotalBudget(name: string, input: unknown, progress: StudyTracker)
       const { limits, used } = current().budget ?? { limits: {}, used: nothingUsed };
       const wasUsedUp = isUsedUp();
       set({ limits: withLimits(limits, given), used });
-      if (wasUsedUp && !isUsedUp()) await Promise.all(running().map((each) => signal(each, null)));
-      else if (!wasUsedUp && isUsedUp()) await Promise.all(running().map(tell));
+      // Also where it still is: what they say of it has changed.
+      if (isUsedUp()) await Promise.all(running().map(tell));
+      else if (wasUsedUp) await Promise.all(running().map((each) => signal(each, null)));
       return current();
     },
     {
       validator: (given) => {
-        const { budget } = current();
+        const { budget, cells } = current();
+        refuseIf(
+          budget === undefined && cells.length === 0,
+          'The study is still being prepared; try again in a moment.',
+        );
         refuseIf(
           budget === undefined,
           'The study was started without a total_budget. Its experiments may have budgets of their own: name one of them.',
@@ -225,6 +247,15 @@ function keepToTotalBudget(name: string, input: unknown, progress: StudyTracker)
       if (isUsedUp()) await condition(() => !isUsedUp());
     },
     tell,
+    tellOther: async (experiment) => {
+      if (current().budget === undefined) return;
+      if (isUsedUp()) await tell(experiment);
+      else if (waits.get(experiment) !== false) await signal(experiment, null);
+    },
+    letGo: async (experiment) => {
+      if (waits.get(experiment) === true)
+        await CancellationScope.nonCancellable(() => signal(experiment, null));
+    },
   };
 }
 

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Limits } from '../../src/algorithm/budget.ts';
-import { abortUpdate, progressQuery, retryUpdate, setBudgetUpdate } from '../../src/workflows/progress.ts';
+import {
+  abortUpdate,
+  holdSignal,
+  pauseUpdate,
+  progressQuery,
+  resumeUpdate,
+  retryUpdate,
+  setBudgetUpdate,
+} from '../../src/workflows/progress.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { taskQueues } from '../../src/workflows/server-names.ts';
 import { setTotalBudgetUpdate, studyProgressQuery } from '../../src/workflows/study-progress.ts';
@@ -170,6 +178,58 @@ describe('a study with a total budget', { timeout: 500_000 }, () => {
     expect((await progressOf(handle)).cells.filter(({ state }) => state === 'running')).toEqual([]);
     await handle.executeUpdate(setTotalBudgetUpdate, { args: [{ tokens: null }] });
     expect(await handle.result()).toMatchObject({ finished: 2 });
+  });
+
+  it('leaves no experiment waiting that was started by hand: neither when it is cancelled, nor when it is started again', async () => {
+    await rig.engine.tell({ hold: { round: 1 } });
+    const base = { methods: ['base'], seeds: [5] };
+    const byHand = await rig.client.workflow.start<typeof experiment>('experiment', {
+      workflowId: 'hand-sums-base-s5',
+      taskQueue: taskQueues.control,
+      args: [
+        {
+          ...input.settings,
+          iterations: 0,
+          method: 'base',
+          seed: 5,
+          shared_answers: 'hand.sums',
+          budget: { tokens: 1e9 },
+        },
+      ],
+    });
+    const heldBy = async () => (await byHand.query(progressQuery)).held;
+    const says = { study: 'hand', says: 'all of it', settings: 'tokens=2' };
+    // As a study that was terminated since has told it.
+    await byHand.signal(holdSignal, says);
+    await until('it is held', async () => (await heldBy()) !== undefined);
+    const again = await start('hand', { ...base, total_budget: { tokens: 1e9 } });
+    await until('the study has found it', async () =>
+      (await progressOf(again)).cells.some(({ state }) => state === 'elsewhere'),
+    );
+    await until('it goes on', async () => (await heldBy()) === undefined, 20_000);
+    await again.cancel();
+    await expect(again.result()).rejects.toThrow();
+
+    const both = { device_seconds: 0.001, wall_seconds: 0.001 };
+    const cancelled = await start('hand', { ...base, total_budget: both });
+    await until('the study has found it', async () =>
+      (await progressOf(cancelled)).cells.some(({ state }) => state === 'elsewhere'),
+    );
+    await until('it asks', async () => (await rig.engine.state()).held > 0);
+    // A step that is stopped notes its time.
+    await byHand.executeUpdate(pauseUpdate);
+    await byHand.executeUpdate(resumeUpdate);
+    await until('it is held', async () => (await heldBy()) !== undefined, 60_000);
+    expect((await heldBy())!.settings).toMatch(/^device_seconds=\d+ wall_seconds=\d+$/);
+    await cancelled.executeUpdate(setTotalBudgetUpdate, { args: [{ device_seconds: 1e6 }] });
+    await until('it says what is still lacking', async () =>
+      /^wall_seconds=\d+$/.test((await heldBy())?.settings ?? ''),
+    );
+    await cancelled.cancel();
+    await expect(cancelled.result()).rejects.toThrow();
+    await until('it goes on', async () => (await heldBy()) === undefined, 20_000);
+    await rig.engine.tell({ release: true });
+    expect((await byHand.result()).evaluations).toHaveLength(1);
   });
 
   it('cannot be given to one that runs without', async () => {
