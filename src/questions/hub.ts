@@ -4,7 +4,7 @@ import { type HubDataset, hubDatasets } from '../config/hub-datasets.ts';
 import type { DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
-import { causeOf, hubToken, hubUrl, isOffline, watchedFetch } from '../store/hub-access.ts';
+import { causeOf, hubToken, hubUrl, isHubToken, isOffline, watchedFetch } from '../store/hub-access.ts';
 import { requireDataFolder } from './row-files.ts';
 import {
   DatasetFileUnknown,
@@ -159,7 +159,7 @@ export async function askHub<Result>(
   const asked: Asked = { hubUrl: hubUrl(), fetch };
   const found = await hubToken();
   // The library sends no other tokens than the hub's.
-  const mayAgain = found?.token.startsWith('hf_') === true;
+  const mayAgain = found !== null && isHubToken(found.token);
   for (let again = false; ; again = true) {
     try {
       return await ask(library, again && found !== null ? { ...asked, accessToken: found.token } : asked);

@@ -43,6 +43,11 @@ export async function hubToken(): Promise<HubToken | null> {
   return token ? { token, from: path } : null;
 }
 
+/** Whether a token can be one of the hub. Another would stand in the error of whoever sends it, e.g. one of two lines. */
+export function isHubToken(token: string): boolean {
+  return /^hf_[\x21-\x7e]*$/.test(token);
+}
+
 /** Where `hf auth login` keeps the token. */
 export function tokenFile(): string {
   const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
@@ -165,8 +170,11 @@ export async function openHub(writing: boolean, say: (line: string) => void): Pr
   const found = await hubToken();
   if (found === null && writing)
     throw new HubTokenMissing('Pushing needs a token of the hub, and there is none.', url);
-  if (found !== null && !found.token.startsWith('hf_'))
-    throw new HubTokenMissing(`${found.from} holds no token of the hub: those begin with hf_.`, url);
+  if (found !== null && !isHubToken(found.token))
+    throw new HubTokenMissing(
+      `${found.from} holds no token of the hub: those begin with hf_, and have no space and no line break.`,
+      url,
+    );
   const library = await import('@huggingface/hub');
   const { fetch, refusal } = watchedFetch(undefined, patientFetch(say));
   const from = found?.from ?? null;

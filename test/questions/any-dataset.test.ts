@@ -204,6 +204,9 @@ describe('a task from any dataset of the hub', () => {
     vi.stubEnv('HF_TOKEN', 'hf_other');
     expect(await refusal({})).toContain('the account of the token of HF_TOKEN');
     expect(await refusal({})).not.toContain('hf_other');
+    // Sent, it would stand in the error of the line that cannot be sent.
+    vi.stubEnv('HF_TOKEN', 'hf_one\nhf_two');
+    expect(await refusal({})).not.toMatch(/hf_one|hf_two/);
     vi.stubEnv('HF_TOKEN', 'hf_may');
     expect((await load()).train).toHaveLength(4);
   });

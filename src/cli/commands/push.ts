@@ -28,6 +28,7 @@ import { datasetFormats } from '../../export/rows.ts';
 import { hubUrl, openHub } from '../../store/hub-access.ts';
 import { openStore } from '../../store/store.ts';
 import { count, counted, listed } from '../../text/figures.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
 import { printJson } from '../terminal.ts';
 import {
@@ -236,7 +237,7 @@ function linesOf({ url, push, changes, commit, dryRun, told }: Outcome): string[
   return [
     ...added.map(line('+')),
     ...replaced.map(line('~')),
-    ...removed.map((path) => `- ${path}`),
+    ...removed.map((path) => `- ${terminalSafe(path)}`),
     ...(same > 0 ? [`${counted(same, 'file')} there already`] : []),
     ...told,
     isNothing(changes)
