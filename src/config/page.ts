@@ -6,7 +6,7 @@ import * as server from './server-contract.ts';
 import { experimentConfigSchema } from './experiment.ts';
 import { describeAllowed, type SchemaNode, schemaNode } from './faults.ts';
 import { experimentNameSchema } from './names.ts';
-import { configFormat } from './resolve.ts';
+import { configFormat, switchable } from './resolve.ts';
 import { studyConfigSchema } from './study.ts';
 
 /** docs/configuration.md: every setting of an experiment and of a study. */
@@ -111,9 +111,19 @@ export function configJsonSchema(): object {
       ),
     name: experimentNameSchema.optional(),
     format,
-    ...experimentConfigSchema.shape,
+    ...Object.fromEntries(
+      Object.entries(experimentConfigSchema.shape).map(([key, schema]) => [
+        key,
+        switchable.has(key) ? orNull(schema) : schema,
+      ]),
+    ),
   });
   return draft7(fileSchema);
+}
+
+/** null switches the setting off. */
+function orNull(schema: z.ZodType): z.ZodType {
+  return schema.nullable().describe(schema.description ?? '');
 }
 
 const format = z

@@ -64,7 +64,7 @@ export function resolveConfig(input: unknown): ExperimentConfig {
 }
 
 /** Settings without which an experiment does without something (`guard`, `distill`): null switches off what a preset or a study has. */
-const switchable = new Set(
+export const switchable: ReadonlySet<string> = new Set(
   Object.entries(experimentConfigSchema.shape).flatMap(([key, schema]) => {
     const absent = schema.safeParse(undefined);
     return absent.success && absent.data === undefined && !schema.safeParse(null).success ? [key] : [];
@@ -161,7 +161,8 @@ function overPresets({ preset = 'quickstart', ...own }: ConfigInput, chain: read
     const { settings } = preset === 'quickstart' ? { settings: own } : overPresets(own, chain);
     return { settings, faults: [{ path: 'preset', message }] };
   }
-  const { name: _, ...content } = readYaml(found.path);
+  const { name: _, format, ...content } = readYaml(found.path);
+  requireOwnFormat(format);
   const under = overPresets(withOwnNames(content), [...chain, found.name]);
   return { settings: mergeConfig(under.settings, own), faults: under.faults };
 }

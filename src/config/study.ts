@@ -142,7 +142,8 @@ function presetOf(preset: unknown): ConfigInput {
   const found = known.find(({ name }) => name === preset);
   if (found !== undefined) {
     // Its name is the name of its file. This study has its own.
-    const { name: _, ...content } = readYaml(found.path);
+    const { name: _, format, ...content } = readYaml(found.path);
+    requireOwnFormat(format);
     return content;
   }
   const names = known.map(({ name }) => name);
