@@ -243,7 +243,7 @@ function budgetLines({ tokens, wall_seconds: seconds }: Limits): Line[] {
 
 /** A value as YAML, with quotes where it needs them. */
 function scalar(value: string): string {
-  return stringify(value, { lineWidth: 0 }).trimEnd();
+  return stringify(value, { lineWidth: 0, blockQuote: false }).trimEnd();
 }
 
 function withMore(text: string, more: ConfigInput): string {

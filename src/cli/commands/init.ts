@@ -61,11 +61,11 @@ export const init = command(
   )
   .option('--force', 'replace the file if it is there')
   .action(async (file = usualFile, overrides, { force = false, apiKeyEnv, ...given }) => {
-    // `colloquy init key=value` names no file.
-    const named = !/^[\w.]+=/.test(file);
+    const named = !/^[\w.]+=/.test(file); // `colloquy init key=value` names none.
     const path = named ? file : usualFile;
     const more = resolveTaskPaths(process.cwd(), settingsOf(named ? overrides : [file, ...overrides]));
     checkName('experiment', parse(path).name);
+    if (pathExists(`${path}/`)) throw new UsageError(`${path} is a folder: name a file in it.`, 'init');
     const missing = questions.filter((each) => given[each] === undefined).map((each) => `--${each}`);
     const person = process.stdin.isTTY && process.stderr.isTTY ? openTerminal() : undefined;
     if (missing.length > 0 && person === undefined)
@@ -287,14 +287,18 @@ async function write(path: string, { text, endpoint, unchecked }: Draft): Promis
 
 /** Adds an endpoint behind those that are there, or prints it where the file is not of that form. */
 async function addEndpoint(endpoint: starter.StarterEndpoint): Promise<void> {
-  const file = endpointsPath();
+  const [file, shown] = [endpointsPath(), shortPath(endpointsPath())];
   const text = starter.withEndpoint(pathExists(file) ? readText(file) : '', endpoint);
-  if (text === undefined)
-    return console.log(
-      `${shortPath(file)} could not be added to. Write this into it:\n${starter.endpointPiece(endpoint)}`,
-    );
-  await writeAtomically(file, [Buffer.from(text)]);
+  let why = '';
+  try {
+    if (text !== undefined) await writeAtomically(file, [Buffer.from(text)]);
+  } catch (error) {
+    if (!(error instanceof ColloquyError)) throw error;
+    why = ` (${terminalSafe(error.message)})`;
+  }
   console.log(
-    `Added ${endpoint.name} to ${shortPath(file)}; a worker that runs has to be started again to see it.`,
+    text === undefined || why !== ''
+      ? `${shown} could not be added to${why}. Write this into it:\n${starter.endpointPiece(endpoint)}`
+      : `Added ${endpoint.name} to ${shown}; a worker that runs has to be started again to see it.`,
   );
 }

@@ -166,6 +166,37 @@ describe('colloquy init', () => {
     expect((await init({ ...answer, more: ['--force'] })).code).toBe(0);
   });
 
+  it('takes a name with any characters, and writes no file over a folder or below a file', async () => {
+    const name = 'odd\nname # of "rows": \'x.jsonl';
+    await writeRows(name, 120);
+    const task = `own:${join(folder, name)}`;
+    const rows = { task, model: 'a/b', endpoint: 'embedded', budget: 'none', more: ['agents=2'] };
+    expect(await init(rows)).toMatchObject({ code: 0 });
+    expect(await colloquy('validate', config)).toMatchObject({ code: 0 });
+    const plain = ['--task', 'arithmetic', '--model', 'tiny', '--endpoint', 'embedded', '--budget', 'none'];
+    const data = join(folder, 'data');
+    expect(await colloquy('init', data, ...plain, '--force')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('is a folder: name a file in it'),
+    });
+    const below = await colloquy('init', join(config, 'x.yaml'), ...plain);
+    expect(below.code).not.toBe(0);
+    expect(below.err).toContain('my.yaml');
+    expect(below.err).not.toMatch(/^ +at /m);
+  });
+
+  it('says what to write where the endpoints cannot be written, and has written the config', async () => {
+    // Its temporary name would be longer than a name may be.
+    const file = join(folder, `${'e'.repeat(240)}.yaml`);
+    await writeFile(file, '# mine\n');
+    vi.stubEnv('COLLOQUY_ENDPOINTS', file);
+    const { code, out } = await init({ task: 'arithmetic', model: 'some', endpoint: 'vllm', budget: 'none' });
+    expect(code).toBe(0);
+    expect(out).toMatch(/could not be added to.*own-vllm: { kind: "vllm" }/s);
+    expect(await readFile(file, 'utf8')).toBe('# mine\n');
+    expect(await readFile(config, 'utf8')).toContain('endpoint: own-vllm');
+  });
+
   it('names the options where nobody can be asked', async () => {
     const { code, err } = await colloquy('init', config, '--task', 'arithmetic');
     expect({ code, err }).toEqual({
