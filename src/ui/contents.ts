@@ -159,21 +159,19 @@ export function openContents(store: Store) {
    */
   async function experiment(name: string, patience?: Patience): Promise<Experiment | null> {
     const before = known.get(name);
-    const age = Date.now() - (before?.readAt ?? 0);
-    if (
-      before !== undefined &&
-      patience !== undefined &&
-      age < patience[hasFinished(before) ? 'finished' : 'begun']
-    )
+    const most = before === undefined ? undefined : patience?.[hasFinished(before) ? 'finished' : 'begun'];
+    if (before !== undefined && most !== undefined && Date.now() - before.readAt < most)
       return before.experiment;
     const files = experimentFiles(store, name);
-    const [begunAt = null, finishedAt = null] = await Promise.all(
-      [files.config, files.result].map((each) => store.blobs.writtenAt(each.name)),
+    const written = await orProblem(
+      Promise.all([files.config, files.result].map((each) => store.blobs.writtenAt(each.name))),
     );
+    if (written.problem !== null) return { name, ...unknown, problem: written.problem };
+    const [begunAt = null, finishedAt = null] = written.value ?? [];
     if (begunAt === null && finishedAt === null && !(await isThere(files.begunWith))) return null;
     // What was damaged may have been mended, and what was begun afresh has other evaluations.
-    const usable =
-      before?.experiment.problem === null && before.experiment.begunAt === begunAt ? before : null;
+    const isUsable = before?.experiment.problem === null && before.experiment.begunAt === begunAt;
+    const usable = isUsable ? before : null;
     const same = usable !== null && finishedAt !== null && usable.experiment.finishedAt === finishedAt;
     const read = same ? usable : await readExperiment(files, { name, begunAt, finishedAt }, usable);
     known.set(name, { ...read, readAt: Date.now() });
@@ -245,6 +243,9 @@ async function readExperiment(
   };
   return { experiment, config: config.value };
 }
+
+/** Of one whose folder cannot be looked into, e.g. because it is another person's. */
+const unknown = { begunAt: null, finishedAt: null, setting: null, evaluations: [], chosen: 0, budget: null };
 
 /** Those before, and what has been evaluated since. */
 async function evaluationsAfter(files: ExperimentFiles, before: readonly Evaluation[]) {

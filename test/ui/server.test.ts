@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -88,6 +88,19 @@ describe('the list', () => {
       `${join(root, 'damaged', 'result.json')} is damaged`.replaceAll('&', '&amp;').replaceAll('"', '&quot;'),
     );
     expect(namesIn(text).length).toBeGreaterThan(8);
+  });
+
+  it('shows the others beside one whose folder cannot be looked into', async () => {
+    const folder = temporaryFolder();
+    await symlink(join(folder, 'in-a-circle'), join(folder, 'in-a-circle'));
+    const made = openStore(folder);
+    await made.blobs.replace('whole/config.json', Buffer.from('{}'));
+    const at = await answering(made);
+    const { status, text } = await ask(at, '/');
+    expect(status).toBe(200);
+    expect(namesIn(text)).toEqual(expect.arrayContaining(['in-a-circle', 'whole']));
+    expect(text).toContain('ELOOP');
+    expect((await ask(at, '/store/in-a-circle/')).text).toContain('ELOOP');
   });
 
   it('has those alone that a filter names', async () => {
