@@ -240,7 +240,7 @@ export class HubNotReachable extends ColloquyError {
 
   constructor(url: string, why: string) {
     super(
-      `The hub at ${url} could not be used: ${why}. Give the command again: large files that have arrived there are not sent again.`,
+      `The hub at ${url} could not be used: ${why}. Check the connection. Give the command again: large files that have arrived there are not sent again.`,
     );
   }
 }

@@ -87,7 +87,7 @@ export const pushCommand = command(
     "you may send it, although the base model's licence is unknown or speaks against it",
   )
   .option('--replace', 'also replace files that somebody else or another experiment has written there')
-  .option('--dry-run', 'send nothing, and print what would be sent')
+  .option('--dry-run', 'send nothing, and print what would be sent; asks the hub what it has')
   .addOption(jsonOption)
   .action(async (named, options) => {
     const { series, iteration, format, merge, distilled, agent, role, json, dryRun = false } = options;
