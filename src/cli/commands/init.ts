@@ -241,24 +241,19 @@ async function checked(
   { path, more }: Wanted,
   answers: starter.Answers,
   found: string,
-): Promise<{
-  readonly expected?: Checked['estimate'];
-  readonly rowsInAStep?: number;
-  readonly unchecked?: string;
-}> {
-  const { endpoint } = answers;
+): Promise<{ expected?: Checked['estimate']; rowsInAStep?: number; unchecked?: string }> {
   // Few questions make few rows to learn from, and a model learns in steps.
   for (const rowsInAStep of [undefined, 8, 4, 2, 1]) {
     const config = resolved(path, starter.starterConfig(answers, found, rowsInAStep, more));
     const few = rowsInAStep === undefined ? {} : { rowsInAStep };
     try {
-      const endpoints = { ...loadEndpoints(), [endpoint.name]: endpoint.config };
+      const endpoints = { ...loadEndpoints(), [answers.endpoint.name]: answers.endpoint.config };
       const { estimate } = await checkExperiment(config, openStore(), endpoints);
       return { ...few, expected: estimate };
     } catch (error) {
-      const tooFew =
-        error instanceof InvalidConfig && error.faults.every(({ path: at }) => at === 'fine_tune');
-      if (tooFew && rowsInAStep !== 1) continue;
+      const faults = error instanceof InvalidConfig ? error.faults : [];
+      if (faults.length > 0 && faults.every((each) => each.path === 'fine_tune') && rowsInAStep !== 1)
+        continue;
       if (!(error instanceof ColloquyError) || isWrongAnswer(error)) throw error;
       return { ...few, unchecked: error.message };
     }
@@ -280,9 +275,8 @@ async function write(path: string, { text, endpoint, unchecked }: Draft): Promis
   if (endpoint.isNew) await addEndpoint(endpoint);
   if (unchecked !== undefined)
     console.log(terminalSafe(`What could not be checked now, and is when it is validated: ${unchecked}`));
-  const { bold } = colours();
-  console.log(`Next, the first in a terminal of its own:\n  ${bold(`${colloquy} dev`)}`);
-  console.log(`  ${bold(commandLine(`${colloquy} run`, [path]))}`);
+  const next = [`${colloquy} dev`, commandLine(`${colloquy} run`, [path])].map(colours().bold);
+  console.log(`Next, the first in a terminal of its own:\n  ${next.join('\n  ')}`);
 }
 
 /** Adds an endpoint behind those that are there, or prints it where the file is not of that form. */
