@@ -276,9 +276,11 @@ describe('a fine-tune at a server', { timeout: 60_000 }, () => {
       patient: false,
     });
     const model = tunedModel(baseNamed('tiny', 'api'), key, 'hosted');
+    // Read before the endpoint is asked: its answer may come while nobody waits for it.
+    const name = await hostedName(store, key);
     await expect(endpoint.serve([model], signal)).rejects.toMatchObject({
       name: 'HostedModelNotServed',
-      model: await hostedName(store, key),
+      model: name,
     });
     // An adapter that another server trained is none of its models.
     const adapter = tunedModel(baseNamed('tiny', 'api'), key, 'adapter');
