@@ -15,8 +15,12 @@ import { loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-tas
 import type { LeftOut } from '../../questions/task.ts';
 import { isUnreadable } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
-import { type ExperimentResult, experimentResultSchema } from '../../store/records/result.ts';
-import { experimentFiles, namesInStore, type Store } from '../../store/store.ts';
+import {
+  type ExperimentResult,
+  experimentResultSchema,
+  finishedNewestFirst,
+} from '../../store/records/result.ts';
+import { experimentFiles, type Store } from '../../store/store.ts';
 
 /** The questions of an experiment, read as it will read them. */
 export type FoundQuestions = QuestionCounts & {
@@ -108,15 +112,7 @@ function timeAt(speed: Speed | null, { tokens, steps }: Estimate): ExpectedTime 
 
 /** The speed of the experiment of this store that finished last with the same models at the same endpoints; null where none has. */
 async function measuredSpeed(config: ExperimentConfig, store: Store): Promise<Speed | null> {
-  const names = await namesInStore(store);
-  const written = await Promise.all(
-    names.map(async (name) => ({
-      name,
-      at: await store.blobs.writtenAt(experimentFiles(store, name).result.name),
-    })),
-  );
-  const finished = written.flatMap(({ name, at }) => (at === null ? [] : [{ name, at }]));
-  for (const { name } of finished.toSorted((a, b) => b.at - a.at)) {
+  for (const name of await finishedNewestFirst(store)) {
     const result = await resultWithModelsOf(config, store, name);
     if (result !== null) return speedOf(name, result);
   }

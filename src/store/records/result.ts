@@ -166,12 +166,20 @@ export async function findFinished(
   return ended || (result.evaluations.at(-1)?.iteration ?? -1) >= config.iterations ? result : null;
 }
 
+/** The experiments that have a result.json, the one that was written last first. */
+export async function finishedNewestFirst(store: Store): Promise<string[]> {
+  const names = await namesInStore(store);
+  const all = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      at: await store.blobs.writtenAt(experimentFiles(store, name).result.name),
+    })),
+  );
+  const finished = all.flatMap(({ name, at }) => (at === null ? [] : [{ name, at }]));
+  return finished.toSorted((a, b) => b.at - a.at).map(({ name }) => name);
+}
+
 /** The experiment whose result.json was written last; null when there is none. */
 export async function newestFinished(store: Store): Promise<string | null> {
-  const timeOf = async (name: string): Promise<number> =>
-    (await store.blobs.writtenAt(experimentFiles(store, name).result.name)) ?? 0;
-  const names = await namesInStore(store);
-  const finished = await Promise.all(names.map(async (name) => ({ name, at: await timeOf(name) })));
-  const newest = finished.toSorted((a, b) => b.at - a.at)[0];
-  return newest === undefined || newest.at === 0 ? null : newest.name;
+  return (await finishedNewestFirst(store))[0] ?? null;
 }
