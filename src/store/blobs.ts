@@ -136,3 +136,22 @@ export async function setAside({ blobs, name }: Place): Promise<string | null> {
     return `${name}.damaged-${number}`;
   }
 }
+
+/**
+ * The folders right below a folder, each with the number of its files that match.
+ *
+ * @param prefix the folder's name with a slash at its end
+ * @param file matches the name of a file below the prefix; its first group is the folder
+ */
+export async function foldersBelow(
+  blobs: Blobs,
+  prefix: string,
+  file: RegExp,
+): Promise<ReadonlyMap<string, number>> {
+  const found = new Map<string, number>();
+  for (const path of await blobs.list(prefix)) {
+    const [, name] = file.exec(path.slice(prefix.length)) ?? [];
+    if (name !== undefined) found.set(name, (found.get(name) ?? 0) + 1);
+  }
+  return found;
+}

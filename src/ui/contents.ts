@@ -8,7 +8,7 @@ import { modelNames } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { plannedExperiments } from '../report/read/study.ts';
-import { isThere } from '../store/blobs.ts';
+import { foldersBelow, isThere } from '../store/blobs.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { configInForce } from '../store/records/config-changes.ts';
 import { experimentResultSchema } from '../store/records/result.ts';
@@ -199,7 +199,7 @@ export function openContents(store: Store) {
       return found.filter((each) => each !== null);
     },
     studies: async (): Promise<Study[]> => {
-      const names = await namesBelow(store, 'studies/', /^([^/]+)\/study\.json$/);
+      const names = await foldersBelow(store.blobs, 'studies/', /^([^/]+)\/study\.json$/);
       const valid = [...names.keys()].filter((name) => studyNameSchema.safeParse(name).success);
       return Promise.all(
         valid.map(async (name) => {
@@ -209,7 +209,7 @@ export function openContents(store: Store) {
       );
     },
     series: async (): Promise<Series[]> => {
-      const names = await namesBelow(store, 'series/', /^([^/]+)\/night-\d+\/night\.json$/);
+      const names = await foldersBelow(store.blobs, 'series/', /^([^/]+)\/night-\d+\/night\.json$/);
       const valid = [...names].filter(([name]) => seriesNameSchema.safeParse(name).success);
       return Promise.all(valid.map(([name, nights]) => series(name, nights)));
     },
@@ -284,14 +284,4 @@ export async function orProblem<Value>(
   } catch (error) {
     return { value: null, problem: error instanceof Error ? error.message : String(error) };
   }
-}
-
-/** The folders below a folder of the store, each with the number of its files that match. */
-async function namesBelow({ blobs }: Store, prefix: string, file: RegExp): Promise<Map<string, number>> {
-  const found = new Map<string, number>();
-  for (const path of await blobs.list(prefix)) {
-    const [, name] = file.exec(path.slice(prefix.length)) ?? [];
-    if (name !== undefined) found.set(name, (found.get(name) ?? 0) + 1);
-  }
-  return found;
 }

@@ -5,6 +5,7 @@ import { experimentConfigSchema } from '../../config/experiment.ts';
 import { type SchemaNode, schemaNode } from '../../config/faults.ts';
 import { presets } from '../../config/resolve.ts';
 import { studyConfigSchema, studyPresets } from '../../config/study.ts';
+import { foldersBelow } from '../../store/blobs.ts';
 import { namesInStore, openStore, type Store } from '../../store/store.ts';
 import { command, configFilesHere } from '../command.ts';
 
@@ -73,15 +74,14 @@ export type Names = {
   readonly studies: readonly string[];
 };
 
-async function namesIn({ blobs, ...store }: Store): Promise<Names> {
-  const namesBelow = async (folder: string): Promise<string[]> => {
-    const names = await blobs.list(`${folder}/`);
-    return [...new Set(names.map((name) => name.split('/')[1] ?? ''))];
-  };
+async function namesIn(store: Store): Promise<Names> {
+  const below = async (prefix: string): Promise<string[]> => [
+    ...(await foldersBelow(store.blobs, prefix, /^([^/]*)/)).keys(),
+  ];
   return {
-    experiments: await namesInStore({ blobs, ...store }),
-    series: await namesBelow('series'),
-    studies: await namesBelow('studies'),
+    experiments: await namesInStore(store),
+    series: await below('series/'),
+    studies: await below('studies/'),
   };
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { colloquy } from '../../config/installation.ts';
 import { exitCodes } from '../../errors.ts';
-import { placeIn } from '../../store/blobs.ts';
+import { foldersBelow, placeIn } from '../../store/blobs.ts';
 import { isUnreadable } from '../../store/errors.ts';
 import { readSeal, sealedBytesOf } from '../../store/files/sealed.ts';
 import { filesInManifest } from '../../store/models.ts';
@@ -98,7 +98,7 @@ export async function checkStore(store: Store): Promise<StoreCheck> {
     for (const [file, expected] of Object.entries(inManifest ?? {}))
       await compare(`models/${model}/${file}`, expected);
   }
-  for (const series of await seriesNames(store)) {
+  for (const series of (await foldersBelow(store.blobs, 'series/', /^([^/]+)\/night-/)).keys()) {
     try {
       await readLedger(store, series);
     } catch (error) {
@@ -109,13 +109,6 @@ export async function checkStore(store: Store): Promise<StoreCheck> {
     }
   }
   return { files, bytes, faults };
-}
-
-async function seriesNames({ blobs }: Store): Promise<string[]> {
-  const names = (await blobs.list('series/')).flatMap(
-    (name) => /^series\/([^/]+)\/night-/.exec(name)?.[1] ?? [],
-  );
-  return [...new Set(names)];
 }
 
 async function orNull<Value>(reading: Promise<Value>): Promise<Value | null> {
