@@ -48,10 +48,7 @@ export const serve = debatersOption(
         `Answering at http://${host.includes(':') ? `[${host}]` : host}:${at}/v1 as the model "${debaters.experiment}". Ctrl-C stops.`,
       );
       if (debaters.answersBy === 'first vote') console.error(withoutDebate);
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      await untilAborted(signal);
     } finally {
       front.closeAllConnections();
       front.close();
@@ -59,6 +56,14 @@ export const serve = debatersOption(
       dispose();
     }
   });
+
+/** Waits for Ctrl-C: a server serves until then. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
 
 /** Begins to listen; returns the port. @throws CannotListen */
 export async function listening(server: Server, host: string, port: number): Promise<number> {

@@ -14,7 +14,7 @@ import { ExperimentNotFound, unservedQueues } from '../server/workflow.ts';
 import { studyProgress } from '../study/follow.ts';
 import { interruptSignal } from '../terminal.ts';
 import { listSchedules } from './schedule-show.ts';
-import { listening } from './serve.ts';
+import { listening, untilAborted } from './serve.ts';
 
 /** `colloquy ui` */
 export const ui = command(
@@ -43,10 +43,7 @@ export const ui = command(
       const at = await listening(server, '127.0.0.1', port);
       console.log(`http://127.0.0.1:${at}/`);
       console.error(`Showing the store ${store.root}. Ctrl-C ends it.`);
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      await untilAborted(signal);
     } finally {
       server.closeAllConnections();
       server.close();
