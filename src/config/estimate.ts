@@ -1,4 +1,4 @@
-/** What will an experiment take: answers, tokens, steps and disc? An estimate, before any model is asked a question. */
+/** What will an experiment take: answers, tokens, steps and disk? An estimate, before any model is asked a question. */
 import { generation } from '../algorithm/agents.ts';
 import { methods } from '../algorithm/methods.ts';
 import { compares } from '../algorithm/objectives.ts';

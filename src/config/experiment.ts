@@ -216,7 +216,7 @@ export const experimentConfigSchema = z
       .enum(['all', 'last'])
       .default('all')
       .describe(
-        'Which models stay on disc: those of `all` iterations, or of the `last` finished one. A removed model is made again where it is needed after all. Checkpoints are always removed when their model is finished.',
+        'Which models stay on disk: those of `all` iterations, or of the `last` finished one. A removed model is made again where it is needed after all. Checkpoints are always removed when their model is finished.',
       ),
     prompts: z
       .enum(['paper', 'reflect', 'terse'])

@@ -1,4 +1,4 @@
-/** What do the models of an experiment need: disc, memory, time? By arithmetic from the architecture of the base model. */
+/** What do the models of an experiment need: disk, memory, time? By arithmetic from the architecture of the base model. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { methods, modelsOfAnIteration } from '../algorithm/methods.ts';
@@ -119,7 +119,7 @@ export type ModelNeeds = {
   /** Bytes of the finished models that stay when the experiment is done. */
   readonly models: number;
   /** The most bytes that models and checkpoints have at once. */
-  readonly disc: number;
+  readonly disk: number;
   /** Bytes of the device's memory that a fine-tune needs, and that serving the base model needs before any text is read. */
   readonly training: number;
   readonly serving: number;
@@ -143,7 +143,7 @@ const inCheckpoint = 3 * bytesOf.float32;
 /**
  * Null for a model whose architecture is not known here.
  *
- * Disc: a finished model is in float32. One checkpoint is written while the one before is still there. With `keep: last` two iterations'
+ * Disk: a finished model is in float32. One checkpoint is written while the one before is still there. With `keep: last` two iterations'
  * models are there at once, as the next ones are trained from them.
  *
  * Training: of each trained weight 16 bytes, of a frozen one 2, or with `qlora` 0.52 in the linear modules of the layers; the activations of a batch of the longest rows (34 bytes for each number
@@ -189,7 +189,7 @@ function modelNeeds(
     parameters,
     trainable,
     models: kept(1) * model,
-    disc:
+    disk:
       kept(Math.min(2, config.iterations)) * model + (eachIteration > 0 ? 2 * trainable * inCheckpoint : 0),
     training:
       trainable * perTrained +
@@ -249,7 +249,7 @@ function needsOfAll(all: readonly ModelNeeds[]): ModelNeeds | null {
   return {
     ...first,
     models,
-    disc: models + Math.max(...all.map((each) => each.disc - each.models)),
+    disk: models + Math.max(...all.map((each) => each.disk - each.models)),
     training: Math.max(...all.map(({ training }) => training)),
     seconds: sum(all.map(({ seconds }) => seconds)),
   };

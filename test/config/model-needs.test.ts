@@ -71,14 +71,14 @@ describe('the architecture in the config.json of a folder', () => {
 describe('what the models of an experiment need', () => {
   const phi = 'microsoft/Phi-3-mini-128k-instruct';
   it('is four bytes a weight for each whole model that stays, and three numbers of each weight in two checkpoints', () => {
-    const { parameters, trainable, models, disc } = needs({
+    const { parameters, trainable, models, disk } = needs({
       preset: 'paper-full',
       model: phi,
       iterations: 5,
     });
     expect(trainable).toBe(parameters);
     expect(models).toBe(6 * 4 * parameters);
-    expect(disc).toBe(2 * 6 * 4 * parameters + 2 * 12 * parameters);
+    expect(disk).toBe(2 * 6 * 4 * parameters + 2 * 12 * parameters);
     expect(needs({ preset: 'paper-full', model: phi, iterations: 5, keep: 'all' }).models).toBe(5 * models);
     // The one model of the group is one more.
     expect(needs({ preset: 'paper-full', model: phi, distill: {} }).models).toBe(models + 4 * parameters);
@@ -111,13 +111,13 @@ describe('what the models of an experiment need', () => {
   it('is about half a byte for each weight of a linear module with qlora', () => {
     const lora = needs({ preset: 'paper', model: phi });
     const qlora = needs({ preset: 'paper', model: phi, fine_tune: { method: 'qlora' } });
-    expect(qlora).toMatchObject({ trainable: lora.trainable, disc: lora.disc, serving: lora.serving });
+    expect(qlora).toMatchObject({ trainable: lora.trainable, disk: lora.disk, serving: lora.serving });
     const linear = 32 * (3072 * 9216 + 3072 * 3072 + 3072 * 16384 + 8192 * 3072);
     expect((lora.training - qlora.training) / linear).toBeCloseTo(2 - 4.127 / 8, 3);
   });
 
-  it('is nothing on disc when nothing is trained', () => {
-    expect(needs({ preset: 'paper', model: phi, method: 'debate' })).toMatchObject({ models: 0, disc: 0 });
+  it('is nothing on disk when nothing is trained', () => {
+    expect(needs({ preset: 'paper', model: phi, method: 'debate' })).toMatchObject({ models: 0, disk: 0 });
   });
 });
 
@@ -136,14 +136,14 @@ describe('the table of the presets in docs/reproducing-the-paper.md', () => {
     'qwen3-8b',
   ])('has what %s needs, as the arithmetic gives it', (preset) => {
     const { model } = resolveConfig({ preset });
-    const { parameters, training, serving, disc, seconds } = needs({ preset });
+    const { parameters, training, serving, disk, seconds } = needs({ preset });
     const cells = [
       `\`${preset}\``,
       model.model_name_or_path,
       (parameters / 1e9).toFixed(2),
       gigabytes(training),
       gigabytes(serving),
-      gigabytes(disc),
+      gigabytes(disk),
       String(Math.round(seconds / 60)),
     ];
     expect(docs).toContain(`| ${cells.join(' | ')} |`);

@@ -45,7 +45,7 @@ export type Plan = {
   /** Who shares models that learn, by agent number: each agent alone, or all of them. Empty when nothing is fine-tuned. */
   readonly learners: readonly (readonly number[])[];
   readonly initFrom: ExperimentConfig['init_from'];
-  /** Which models stay on disc. Plans of earlier versions keep all. */
+  /** Which models stay on disk. Plans of earlier versions keep all. */
   readonly keep?: ExperimentConfig['keep'];
   /** How many more first answers each agent gives to each training question; only where the config asks for some. */
   readonly samples?: number;

@@ -11,7 +11,7 @@ import { colours, printJson } from '../terminal.ts';
 /** `colloquy estimate CONFIG [key=value ...]` */
 export const estimate = command(
   'estimate',
-  'estimate what an experiment will take: tokens, requests, time, disc and money; asks no server',
+  'estimate what an experiment will take: tokens, requests, time, disk and money; asks no server',
   [
     'colloquy estimate my.yaml',
     'colloquy estimate my.yaml iterations=1 --price-in 0.25 --price-out 2',
@@ -54,7 +54,7 @@ export const estimate = command(
         tokens: { ...expected.tokens, trained: expected.trainedTokens },
         optimiserSteps: expected.steps,
         time: timeOf(expected, given),
-        disc: discOf(expected),
+        disk: diskOf(expected),
       };
       const money = moneyOf(facts, {
         ...given,
@@ -117,18 +117,18 @@ function timeOf({ tokens, trainedTokens, steps, time }: Expected, given: Given):
   };
 }
 
-type Disc = {
+type Disk = {
   readonly debates: number;
   /** What stays, and what there is at most while it runs; null where the architecture of a model is not known. */
   readonly models: { readonly stay: number; readonly most: number } | null;
 };
 
-function discOf({ bytes, models }: Expected): Disc {
+function diskOf({ bytes, models }: Expected): Disk {
   const known = models.flatMap(({ needs }: NeededModel) => needs ?? []);
-  const total = (of: 'models' | 'disc') => known.reduce((sum, needs) => sum + needs[of], 0);
+  const total = (of: 'models' | 'disk') => known.reduce((sum, needs) => sum + needs[of], 0);
   return {
     debates: bytes,
-    models: known.length < models.length ? null : { stay: total('models'), most: total('disc') },
+    models: known.length < models.length ? null : { stay: total('models'), most: total('disk') },
   };
 }
 
@@ -138,7 +138,7 @@ type Facts = {
   readonly tokens: { readonly read: number; readonly written: number; readonly trained: number };
   readonly optimiserSteps: number;
   readonly time: Time;
-  readonly disc: Disc;
+  readonly disk: Disk;
 };
 
 /** Each is null where its price, or for hours the time, is not known. The total is of what is known; `hoursMissing` where an hour has a price and the time is not known. */
@@ -168,7 +168,7 @@ function moneyOf({ tokens, time: { answers, fineTunes } }: Facts, prices: Given)
 type Line = readonly [what: string, figure: string, about?: string];
 
 function lines(
-  { questions, requests, tokens, optimiserSteps, time, disc, money }: Facts & { readonly money: Money },
+  { questions, requests, tokens, optimiserSteps, time, disk, money }: Facts & { readonly money: Money },
   measured: number,
 ): Line[] {
   const steps = `${count(optimiserSteps)} optimiser steps`;
@@ -183,13 +183,13 @@ function lines(
     ['', count(tokens.trained), `read by fine-tunes, in ${steps}`],
     timeLine('time', time.answers, 'answers', '--tokens-per-second'),
     timeLine('', time.fineTunes, 'fine-tunes', '--training-tokens-per-second'),
-    ['disc', sizeText(disc.debates), 'debates and rows'],
+    ['disk', sizeText(disk.debates), 'debates and rows'],
     [
       '',
-      disc.models === null ? 'not known' : sizeText(disc.models.stay),
-      disc.models === null
+      disk.models === null ? 'not known' : sizeText(disk.models.stay),
+      disk.models === null
         ? 'models: the architecture is not known here'
-        : `models that stay; at most ${sizeText(disc.models.most)} while it runs`,
+        : `models that stay; at most ${sizeText(disk.models.most)} while it runs`,
     ],
     ...moneyLines(money),
   ];

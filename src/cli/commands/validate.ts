@@ -47,7 +47,7 @@ function checkedText({ questions, endpoints, estimate: expected, warnings }: Che
     ),
     ...endpoints.map(({ name, kind, model }) => `endpoint: ${name} (${kind}): ${model}`),
     `about ${count(answers)} answers: ${count(tokens.read)} tokens read, ${count(tokens.written)} written; ${count(steps)} optimiser steps`,
-    `about ${sizeText(bytes)} of disc for debates and rows`,
+    `about ${sizeText(bytes)} of disk for debates and rows`,
     ...(cost === null
       ? []
       : [
@@ -71,7 +71,7 @@ function price(amount: number): string {
 function modelText({ name, agents, needs }: NeededModel, models: number): string[] {
   const lines =
     needs === null
-      ? ['disc and memory for the models: unknown, as the architecture of the model is not known here']
+      ? ['disk and memory for the models: unknown, as the architecture of the model is not known here']
       : needsText(needs);
   const whose =
     agents.length === 0
@@ -91,15 +91,15 @@ function needsText({
   parameters,
   trainable,
   models,
-  disc,
+  disk,
   training,
   serving,
   perToken,
 }: ModelNeeds): string[] {
   const server = `${sizeText(serving)} to serve the base model and ${sizeText(perToken)} for each token of a text under way`;
-  if (disc === 0) return [`memory: ${server} (${count(parameters)} parameters)`];
+  if (disk === 0) return [`memory: ${server} (${count(parameters)} parameters)`];
   return [
-    `about ${sizeText(models)} of disc for the models that stay, and ${sizeText(disc)} at most while it runs: models and checkpoints`,
+    `about ${sizeText(models)} of disk for the models that stay, and ${sizeText(disk)} at most while it runs: models and checkpoints`,
     `memory: about ${sizeText(training)} to train ${count(trainable)} of ${count(parameters)} parameters; ${server}`,
   ];
 }

@@ -1,4 +1,4 @@
-/** What will an experiment take: questions, tokens, disc, and time at speeds that an experiment of this store has shown? */
+/** What will an experiment take: questions, tokens, disk, and time at speeds that an experiment of this store has shown? */
 import { z } from 'zod';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type Estimate, estimate, type QuestionCounts, sum } from '../../config/estimate.ts';
