@@ -63,9 +63,12 @@ async function install(logFile: string, console?: Console): Promise<Telemetry> {
 const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 function write(log: Logger, { level, message, meta = {} }: LogEntry): void {
+  const ofWorker = meta['sdkComponent'] === 'worker';
   // `stepInterceptor` logs the same in fewer words, without a stack for each attempt.
-  const logged = meta['sdkComponent'] === 'worker' && message.startsWith('Activity ');
-  log[logged ? 'debug' : levels[level]](fields(meta), message);
+  const logged = ofWorker && message.startsWith('Activity ');
+  // The queues for debates and for the GPU are meant to have activities only.
+  const meant = ofWorker && message.startsWith('No workflows registered');
+  log[logged || meant ? 'debug' : levels[level]](fields(meta), message);
 }
 
 /** The experiment's words for Temporal's; tokens and what never differs are left out. */

@@ -60,9 +60,10 @@ export function counted(value: number, one: string): string {
   return `${count(value)} ${value === 1 ? one : `${one}s`}`;
 }
 
-/** Bytes in GiB, without the unit: `17.2`. */
+/** Bytes in GiB, without the unit: `17.2`, and `0.004` for what is very little. */
 export function gibibytes(bytes: number): string {
-  return (bytes / 2 ** 30).toFixed(1);
+  const value = bytes / 2 ** 30;
+  return value >= 0.05 || value === 0 ? value.toFixed(1) : Math.max(0.001, value).toFixed(3);
 }
 
 /** Bytes as people say them: `812 bytes`, `3.4 kB`, `17 GB`. */

@@ -181,6 +181,8 @@ describe('a worker with all observation switched on', () => {
       [],
     );
     expect(JSON.stringify(log)).not.toContain('boxed');
+    // The queues that have activities only are no reason to warn.
+    expect(log.filter((each) => each['from'] === 'worker' && each['level'] === 'warn')).toEqual([]);
   });
 
   it('lists the parked, the finished and the continued ones by search attribute', () => {

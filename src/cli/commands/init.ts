@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { dirname, parse, relative, resolve } from 'node:path';
 import type { Limits } from '../../algorithm/budget.ts';
 import { budgetOutlook } from '../../config/budget.ts';
@@ -285,7 +286,8 @@ async function addEndpoint(endpoint: starter.StarterEndpoint): Promise<void> {
   const text = starter.withEndpoint(pathExists(file) ? readText(file) : '', endpoint);
   let why = '';
   try {
-    if (text !== undefined) await writeAtomically(file, [Buffer.from(text)]);
+    if (text !== undefined)
+      await writeAtomically(pathExists(file) ? realpathSync(file) : file, [Buffer.from(text)]);
   } catch (error) {
     if (!(error instanceof ColloquyError)) throw error;
     why = ` (${terminalSafe(error.message)})`;

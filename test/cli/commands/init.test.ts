@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -195,6 +195,16 @@ describe('colloquy init', () => {
     expect(out).toMatch(/could not be added to.*own-vllm: { kind: "vllm" }/s);
     expect(await readFile(file, 'utf8')).toBe('# mine\n');
     expect(await readFile(config, 'utf8')).toContain('endpoint: own-vllm');
+  });
+
+  it('adds the endpoint to the file that a symbolic link names, and the link stays', async () => {
+    const link = join(folder, 'link.yaml');
+    await symlink(endpoints, link);
+    vi.stubEnv('COLLOQUY_ENDPOINTS', link);
+    const { code } = await init({ task: 'arithmetic', model: 'some', endpoint: 'vllm', budget: 'none' });
+    expect(code).toBe(0);
+    expect(await readlink(link)).toBe(endpoints);
+    expect(await readFile(endpoints, 'utf8')).toContain('own-vllm');
   });
 
   it('names the options where nobody can be asked', async () => {
