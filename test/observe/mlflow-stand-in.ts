@@ -18,7 +18,10 @@ type Run = {
 
 export type StandIn = { readonly url: string; readonly close: () => void };
 
-/** Four searches for the runs of the experiment `at-once` are answered together: none of the workers sees a run of another. */
+/**
+ * The first call with settings of the experiment `refused` is refused, as another worker has sent half of them at the same moment.
+ * Four searches for the runs of the experiment `at-once` are answered together: none of the workers sees a run of another.
+ */
 export async function startMlflowStandIn(): Promise<StandIn> {
   const together = 4;
   const runs: Run[] = [];
@@ -33,7 +36,7 @@ export async function startMlflowStandIn(): Promise<StandIn> {
       metrics: [...new Map([...metrics.values()].map((metric) => [metric.key, metric])).values()],
     },
   });
-  const answers: Record<string, (given: Given, run: Run | undefined) => Given | null> = {
+  const answers: Record<string, (given: Given, run: Run | undefined) => Given | string | null> = {
     'experiments/get-by-name': () =>
       experiment ? { experiment: { experiment_id: '1', creation_time: 1764000000000 } } : null,
     'experiments/create': () => ((experiment = true), { experiment_id: '1' }),
@@ -68,8 +71,13 @@ export async function startMlflowStandIn(): Promise<StandIn> {
     },
     'runs/log-batch': ({ metrics = [], params = [] }, run) => {
       if (run?.info.lifecycle_stage !== 'active') return null;
+      const settings = params as { key: string; value: string }[];
+      if (settings.length > 0 && run.params.size === 0 && run.tags.some(({ value }) => value === 'refused')) {
+        for (const { key, value } of settings.slice(settings.length / 2)) run.params.set(key, value);
+        return 'UNIQUE constraint failed: params.key, params.run_uuid';
+      }
       for (const metric of metrics as Metric[]) run.metrics.set(JSON.stringify(metric), metric);
-      for (const { key, value } of params as { key: string; value: string }[]) run.params.set(key, value);
+      for (const { key, value } of settings) run.params.set(key, value);
       return {};
     },
     'metrics/get-history': ({ metric_key }, run) => ({
@@ -91,8 +99,14 @@ export async function startMlflowStandIn(): Promise<StandIn> {
           waiting.push(resolve);
           if (waiting.length === together) for (const go of waiting) go();
         });
-      response.writeHead(answer === null ? 404 : 200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(answer ?? { error_code: 'RESOURCE_DOES_NOT_EXIST' }));
+      const refused =
+        answer === null ? 'RESOURCE_DOES_NOT_EXIST' : typeof answer === 'string' ? answer : null;
+      response.writeHead(answer === null ? 404 : refused === null ? 200 : 400, {
+        'content-type': 'application/json',
+      });
+      response.end(
+        JSON.stringify(refused === null ? answer : { error_code: 'BAD_REQUEST', message: refused }),
+      );
     })();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

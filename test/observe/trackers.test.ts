@@ -9,6 +9,7 @@ import { followExperiments } from '../../src/observe/trackers/live.ts';
 import { eventFile } from '../../src/observe/trackers/files.ts';
 import { nothingKnown, track, trackersBehind, writeMetrics } from '../../src/observe/trackers/track.ts';
 import {
+  flatSettings,
   lineId,
   type Metrics,
   type Tracker,
@@ -20,7 +21,7 @@ import { writeRows } from '../../src/store/files/rows.ts';
 import { experimentFiles, openStore, type Store } from '../../src/store/store.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 import { until } from '../support/until.ts';
-import { mlflowKeepsOneRun } from './mlflow-runs.ts';
+import { expectOneRun, mlflowKeepsOneRun, runsOf, sendToMlflow } from './mlflow-runs.ts';
 import { type StandIn, startMlflowStandIn } from './mlflow-stand-in.ts';
 import { addEvaluation, addIteration, beginExperiment, stepsOfModel } from './tracked-experiment.ts';
 
@@ -307,6 +308,16 @@ describe('MLflow', () => {
   beforeEach(async () => void (server = await startMlflowStandIn()));
   afterEach(() => server.close());
   mlflowKeepsOneRun(() => ({ store, url: server.url }));
+
+  it('has all settings after it refused those that another worker sent at the same moment', async () => {
+    const files = await beginExperiment(store, 'refused');
+    await addIteration(files, 1);
+    expect(await sendToMlflow(files, server.url)).toBeNull();
+    const { run } = await writeMetrics(files);
+    const [there] = await runsOf(server.url, 'refused');
+    expect(there?.data.params).toHaveLength(Object.keys(flatSettings(run.config)).length);
+    await expectOneRun(server.url, files);
+  });
 });
 
 describe('Trackio', () => {

@@ -137,20 +137,55 @@ async function sendToMlflow(
     lines.filter((line) => !sent.has(lineId(line))),
     begun,
   );
-  // What a process before this one has sent is read back: a point that is sent again at another time would be a second one.
-  const there =
-    had.size === 0 ? await pointsThere(api, run_id, new Set(points.map(({ key }) => key))) : new Set();
-  const missing = points.filter((point) => !there.has(pointName(point)));
-  const known = new Set(data.params.map(({ key }) => key));
-  const params = Object.entries(flatSettings(run.config))
-    .filter(([key]) => !known.has(key))
-    .map(([key, value]) => ({ key, value: String(value).slice(0, 6000) }));
-  for (const some of chunks(params, most.params)) await api.post('/runs/log-batch', { run_id, params: some });
-  for (const some of chunks(missing, most.metrics))
-    await api.post('/runs/log-batch', { run_id, metrics: some });
+  const settings = Object.entries(flatSettings(run.config));
+  await sendMissing(
+    most.params,
+    async (refused) => {
+      const now = refused ? ((await api.run(run_id))?.data ?? data) : data;
+      const known = new Set(now.params.map(({ key }) => key));
+      return settings
+        .filter(([key]) => !known.has(key))
+        .map(([key, value]) => ({ key, value: String(value).slice(0, 6000) }));
+    },
+    (params) => api.post('/runs/log-batch', { run_id, params }),
+  );
+  await sendMissing(
+    most.metrics,
+    async (refused) => {
+      // What a process before this one has sent is read back: a point that is sent again at another time would be a second one.
+      const there =
+        had.size === 0 || refused
+          ? await pointsThere(api, run_id, new Set(points.map(({ key }) => key)))
+          : new Set();
+      return points.filter((point) => !there.has(pointName(point)));
+    },
+    (metrics) => api.post('/runs/log-batch', { run_id, metrics }),
+  );
   const end = begun + Math.round((lines.at(-1)?.seconds ?? 0) * 1000);
   if (info.status !== status)
     await api.post('/runs/update', { run_id, status, ...(finished ? { end_time: end } : {}) });
+}
+
+/**
+ * Sends what the server lacks. Where another worker sends the same at the same moment, the server refuses all of a call and has what that
+ * worker sent: then the rest is sent again, as long as the server lacks less after each refusal.
+ */
+async function sendMissing<Item>(
+  most: number,
+  missing: (refused: boolean) => Promise<Item[]>,
+  send: (some: Item[]) => Promise<unknown>,
+): Promise<void> {
+  let left = await missing(false);
+  while (left.length > 0) {
+    try {
+      for (const some of chunks(left, most)) await send(some);
+      return;
+    } catch (error) {
+      const before = left.length;
+      left = await missing(true);
+      if (left.length >= before) throw error;
+    }
+  }
 }
 
 const noteSchema = z.strictObject({ formatVersion: z.literal(1), runId: z.string() });
