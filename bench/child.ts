@@ -11,7 +11,7 @@ export type Child = AsyncDisposable & {
 /**
  * Starts `script` (see `serve`); resolves when it is ready. It ends with this process, however this process ends.
  *
- * @param cwd a checkout of Colloquy, whose packages are used; this one unless told
+ * @param cwd a checkout of Colloquy, whose packages are used; this one by default
  */
 export async function startChild(
   script: string,
@@ -61,7 +61,7 @@ export function serve(
   // Of `child.send` above, so always a Request.
   process.on('message', (request) => void reply(request as Request).then((answer) => process.send?.(answer)));
   process.once('disconnect', () => {
-    // Whoever asked may have been killed, and Temporal with it: then an orderly end would wait in vain.
+    // The process that asked may have been killed, and Temporal with it: then an orderly end would wait in vain.
     setTimeout(() => process.exit(1), 10_000);
     void end().finally(() => process.exit(0));
   });

@@ -25,7 +25,7 @@ export type Cost = {
 
 /**
  * Where a CPU profile's time went between two moments (milliseconds since its start), most first: by package of node_modules and by file of this project. Node's own code counts
- * for whoever called it; what nobody called (a socket that became readable) counts for Node's module or system call.
+ * for the module that called it; what none called (a socket that became readable) counts for Node's module or system call.
  */
 export async function costsOf(path: string, from: number, to: number): Promise<Cost[]> {
   const { nodes, samples, timeDeltas } = profileSchema.parse(JSON.parse(await readFile(path, 'utf8')));

@@ -14,7 +14,7 @@ export type RunSettings = {
   readonly heldOut: number;
   /** Questions that the agents learn from in one iteration; 0 only evaluates the base. */
   readonly train: number;
-  /** Questions of a shard; 32 unless told. */
+  /** Questions of a shard; 32 by default. */
   readonly shardSize?: number;
 };
 

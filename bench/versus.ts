@@ -51,7 +51,7 @@ export const versus: Benchmark = async ({ folder, quick, against }) => {
   await there.measure(0);
   const pairs: { readonly here: Measured; readonly there: Measured }[] = [];
   for (let seed = 1; seed <= repeats; seed++) {
-    // Whoever comes second in one pair comes first in the next.
+    // The side that comes second in one pair comes first in the next.
     const first = seed % 2 === 0 ? await there.measure(seed) : undefined;
     const own = await here.measure(seed);
     pairs.push({ here: own, there: first ?? (await there.measure(seed)) });

@@ -25,7 +25,7 @@ export async function startBenchWorker(settings: {
   readonly engineUrl: string;
   /** Requests in flight. */
   readonly concurrency: number;
-  /** The checkout of Colloquy whose code it runs; this one unless told. */
+  /** The checkout of Colloquy whose code it runs; this one by default. */
   readonly checkout?: string;
   readonly namespace?: string;
   readonly environment?: Readonly<Record<string, string>>;

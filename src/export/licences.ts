@@ -1,5 +1,5 @@
 /**
- * Where on the hub an export will be, and under which licence: what the base model's licence asks of whoever publishes what was made of it. The
+ * Where on the hub an export will be, and under which licence: what the base model's licence asks of the people who publish what was made from it. The
  * facts here are those that the licences state; whether a person may publish, the person decides (--licence-checked). docs/data-out.md has them.
  */
 import { basename } from 'node:path';

@@ -106,7 +106,7 @@ export function hostedModelCard(
   return card(frontMatter(basename(folder), to, model, done, facts), [
     title(model, done),
     `${provenance} This is ${whichModel(model, done)}. The server ${url} fine-tuned ` +
-      `\`${base}\` (job ${job}) and has the model under the name \`${name}\`. There are no weights to export: whoever may use that account can ask the model there.`,
+      `\`${base}\` (job ${job}) and has the model under the name \`${name}\`. There are no weights to export: everyone who may use that account can ask the model there.`,
     ...training(model, manifest, done),
     ...evaluation(model, done),
     `## Use\n\n${fenced(

@@ -51,7 +51,7 @@ async function jsonlSplits(
   const train = await readOwn(task.train_file, task);
   const test = kept !== null || task.test_file === undefined ? null : await readOwn(task.test_file, task);
   const held = kept === null ? (test?.questions ?? heldOutOf(train.questions, task, seed)) : byText(kept);
-  // Whoever names no test_file, or goes on with a series, has them drawn from the training file itself.
+  // Without a test_file, and in a series that goes on, they are drawn from the training file itself.
   const own = test === null ? apartFrom(held, train.questions).apart : train.questions;
   const { training, removed } = await decontaminated(own, task.decontaminate, signal);
   if (test !== null) requireNoOverlap(training, held, task.train_file, test.path);

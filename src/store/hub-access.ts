@@ -43,7 +43,7 @@ export async function hubToken(): Promise<HubToken | null> {
   return token ? { token, from: path } : null;
 }
 
-/** Whether a token can be one of the hub. Another would stand in the error of whoever sends it, e.g. one of two lines. */
+/** Whether a token can be one of the hub. Any other, e.g. one of two lines, would be printed in the error of the request that sends it. */
 export function isHubToken(token: string): boolean {
   return /^hf_[\x21-\x7e]*$/.test(token);
 }
@@ -101,7 +101,7 @@ function patientFetch(say: (line: string) => void): typeof fetch {
       });
       if (response !== null && !passing.has(response.status)) return response;
       const asked = response === null ? null : askedPauseMs(response.headers);
-      // Whoever is asked to wait for longer than this comes again another time.
+      // A request that is asked to wait for longer than this fails; a later attempt makes it again.
       if (response !== null && asked !== null && asked > longestPauseMs) return response;
       await response?.body?.cancel();
       if (asked !== null && asked > 2000) say(`The hub asks to wait ${Math.ceil(asked / 1000)} s.`);

@@ -68,7 +68,7 @@ describe('a guard', () => {
     expect(judge([0.5, 0.1, 0.9]).steps).toHaveLength(2);
   });
 
-  it('goes on from the best iteration, and counts drops anew after each collapse', () => {
+  it('goes on from the best iteration, and counts drops from zero again after each collapse', () => {
     const course = judge([0.5, 0.7, 0.3, 0.3, 0.3, 0.8], { patience: 2, onCollapse: 'continue' });
     expect(outcomes(course)).toEqual(['best', 'best', 'dropped', 'collapsed', 'dropped', 'best']);
     expect(course.steps.map(({ from }) => from)).toEqual([null, 0, 1, 2, 1, 4]);

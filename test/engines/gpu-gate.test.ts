@@ -129,7 +129,7 @@ describe('the GPU gate', () => {
     expect(log.slice(3)).toEqual(['taken back', 'answers', 'yielded', 'tune 3', 'taken back']);
   });
 
-  it('gives the GPU back once when several fine-tunes end in the same moment, and has it yielded anew for the next', async () => {
+  it('gives the GPU back once when several fine-tunes end in the same moment, and has it yielded again for the next', async () => {
     const log: string[] = [];
     let fails = true;
     const gate = createGpuGate(undefined, {

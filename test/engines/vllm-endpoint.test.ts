@@ -96,7 +96,7 @@ describe('the base model beside adapters', () => {
     expect(server.count('chat/completions')).toBe(9);
   });
 
-  it('that was answered by an adapter does not condemn that adapter: the proof is taken anew', async () => {
+  it('that was answered by an adapter does not condemn that adapter: the proof is taken again', async () => {
     let asked = 0;
     await using server = await serve((response, { path, body }) => {
       if (path !== '/v1/chat/completions') return json(response, {});
@@ -388,7 +388,7 @@ describe('the likelihoods of responses', () => {
 });
 
 describe('adapters that are not needed any more', () => {
-  it('are unloaded by name, whoever loaded them, and those in use stay', async () => {
+  it('are unloaded by name, also those that another program loaded, and those in use stay', async () => {
     const { server, endpoint } = await vllm();
     await using _ = server;
     server.adapters.set('colloquy-0123456789abcdef', '/of/an/earlier/worker');

@@ -20,7 +20,7 @@ async function ask(url: string, path: string, body?: object): Promise<unknown> {
   return (await fetch(`${url}/api/2.0/mlflow/${path}`, init)).json();
 }
 
-/** The runs that are shown, whoever made them. */
+/** All runs that are shown. */
 export async function runsOf(url: string, experiment: string): Promise<readonly MlflowRun[]> {
   const filter = `tags."colloquy.experiment" = '${experiment}'`;
   const found = await ask(url, 'runs/search', { experiment_ids: ['1'], filter });
@@ -118,7 +118,7 @@ export function mlflowKeepsOneRun(at: () => { readonly store: Store; readonly ur
     await expectOneRun(at().url, files);
   });
 
-  it('gets a run anew, with all points, where a person has deleted it', async () => {
+  it('gets a new run, with all points, where a person has deleted it', async () => {
     const files = await begun('deleted');
     const known = { had: new Map(), iterations: new Map(), text: undefined };
     const tracker = mlflow({ MLFLOW_TRACKING_URI: at().url }, files);

@@ -151,7 +151,7 @@ describe('a process that follows an experiment', () => {
     ]);
     expect((await writeMetrics(watched, known)).lines.length).toBe(added.lines.length + 1);
     expect(read.some((name) => /\/iteration-[012]\//.test(name))).toBe(false);
-    // The same as one that has read all of it anew.
+    // The same as one that has read all of it again.
     expect((await writeMetrics(watched, known)).lines).toEqual((await writeMetrics(files)).lines);
   });
 

@@ -15,7 +15,7 @@ export type FakeHub = {
 
 /**
  * Serves files at `/datasets/NAME/resolve/REVISION/PATH`, whole or a range of bytes, as the hub does. Parquet files lie elsewhere,
- * as large files do there: whoever speaks the Xet protocol is told of it, everybody else is sent to another address.
+ * as large files do there: a client that speaks the Xet protocol is told of it, and any other client is sent to another address.
  *
  * Of the datasets that have a commit here it also says what the commit is, and which files there are.
  *

@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 async function page(address: string): Promise<string> {
-  // Each asks anew: nothing is remembered from the page before.
+  // Each page asks again: nothing is remembered from the page before.
   const ui = createUi({ contents: openContents(openStore(rig.storeRoot)), live });
   await new Promise<void>((listening) => ui.listen(0, '127.0.0.1', listening));
   try {

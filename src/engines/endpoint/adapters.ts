@@ -39,7 +39,7 @@ export interface LoadedAdapters {
    */
   prove(signal: AbortSignal): Promise<void>;
   /**
-   * Unloads adapters that the server has, whoever loaded them. One that is needed all the same is loaded again by the next request for it.
+   * Unloads adapters that the server has, also those that another program loaded. One that is still needed is loaded again by the next request for it.
    *
    * @param unneeded what is unloaded; adapters that requests of this process are using stay
    * @param by the client that asks

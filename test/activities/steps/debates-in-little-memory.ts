@@ -26,7 +26,7 @@ const dependencies = openDependencies({
   store,
   endpoints: endpointsThatSay(({ messages, seed }) => {
     appendFileSync(log, `${seed} ${messages.length}\n`);
-    // Made anew each time, as the text of an HTTP reply is.
+    // Made again each time, as the text of an HTTP reply is.
     return `${Buffer.alloc(answerBytes, `${seed} is long. `).toString('latin1')} \\boxed{4}`;
   }),
 });
