@@ -38,7 +38,7 @@ export type Estimate = {
  * `enable_thinking` says so, the model is taken to think before it answers, and to use the 45 %, of which others are shown 350. A token of an English text is taken to have 4 characters, and one of
  * the embedded model's notation 1. Every debate is taken to have all its rounds. So it may be wrong by a factor of two or three.
  *
- * With the embedded model (quickstart) 17,400 answers were estimated to read 948,000 tokens and write 501,000; they read 956,000 and wrote 492,000.
+ * With the embedded model (quickstart) 17,400 answers were estimated to read 935,000 tokens and write 501,000; they read 956,000 and wrote 492,000.
  */
 export function estimate(config: ExperimentConfig, questions: QuestionCounts): Estimate {
   const { rounds, iterations, max_others: maxOthers } = config;

@@ -77,7 +77,7 @@ export async function startWorkers({
           taskQueue,
           ...(version === undefined ? {} : { workerDeploymentOptions: pinned(version) }),
           ...parts[index],
-          // Progress bars read heartbeats. By default one would be sent in 24 seconds.
+          // Progress bars read heartbeats. By default one would be sent in 16 seconds, four fifths of their timeout.
           maxHeartbeatThrottleInterval: '2s',
           // Longer than it takes to stop a trainer and write its checkpoint.
           shutdownForceTime: '2m',

@@ -37,7 +37,7 @@ export const processFaults = {
     },
   },
   powerCut: {
-    name: 'kill -9 of all at once (power cut)',
+    name: 'kill -9 of all at once',
     endsServer: true,
     strike: async (world) => {
       const trainers = await trainersOf(world);

@@ -10,7 +10,7 @@ const racers = 12;
 const races = 3;
 
 /**
- * Tries a bucket as a worker will use it, with some fifty small requests: reads, writes, lists, removes, and lets several writers race for one name.
+ * Tries a bucket as a worker will use it, with some sixty small requests: reads, writes, lists, removes, and lets several writers race for one name.
  *
  * @throws S3Refused for wrong keys, rights, bucket or region, and for a clock that is off; S3StoreUnsafe; S3Unreachable
  */
