@@ -15,7 +15,7 @@ import type { JournalPlace } from './files/segments.ts';
 /** Everything durable: what experiments leave, and from what they continue. Folders are made at the first write. */
 export type Store = {
   readonly blobs: Blobs;
-  /** Where it is, for people. */
+  /** Where it is, in words for messages. */
   readonly root: string;
   /**
    * The absolute path of this worker's own files: journals, checkpoints, logs, Temporal's database, copies of what is in a bucket. A store
@@ -42,8 +42,9 @@ export type Store = {
   prunedModel(key: string): Place;
   /** Where the trainer keeps the checkpoints of a fine-tune: a local folder. */
   checkpoints(key: string): string;
-  /** A journal of answers that experiments share; `shardName` names `shard`. @throws ZodError when `name` is not valid */
+  /** A journal of answers that experiments share, of a shard as `shardName` names it. @throws ZodError when `name` is not valid */
   sharedAnswers(name: string, seed: string, shard: string): JournalPlace;
+  /** The journal of a step: a local file, and with a bucket also the place of its segments there. */
   journal(name: string): JournalPlace;
 };
 
@@ -89,7 +90,9 @@ function storeIn(local: string, blobs: Blobs, shared = false): Store {
 }
 
 /**
- * The questions of a step: `train`, the training questions; `samples`, these again, for more first answers; `heldout`, the held-out questions; `vote`, the held-out questions again, for the majority at equal tokens, and `distilled`, for the distilled model; `validation`, those of a guard; `transfer-NAME`, those of another task (zero-shot).
+ * Which questions a step asks, and for what. `train`: the training questions; `samples`: these again, for more first answers. `heldout`: the held-out
+ * questions; `vote` and `distilled`: these again, for the majority at equal tokens and for the distilled model. `validation`: the validation
+ * questions. `transfer-NAME`: the held-out questions of another task (zero-shot).
  */
 export type QuestionSet = 'train' | 'samples' | MeasuredSet;
 export type MeasuredSet = 'heldout' | 'vote' | 'distilled' | 'validation' | `transfer-${string}`;
@@ -258,7 +261,7 @@ export type StoreIdentity = {
 };
 
 const storeFormat = 1;
-const documentSchema = z.object({ id: z.string(), formatVersion: z.number().default(1) });
+const documentSchema = z.looseObject({ formatVersion: z.number().default(1) });
 
 /** By path. When a running worker's store is emptied, the store gets the same id again. */
 const known = new Map<string, string>();
@@ -292,6 +295,6 @@ function idIn(bytes: Buffer, where: string): string | undefined {
     return undefined;
   }
   const { data } = documentSchema.safeParse(content);
-  if (data === undefined || data.formatVersion <= storeFormat) return data?.id;
+  if (data === undefined || data.formatVersion <= storeFormat) return z.string().safeParse(data?.['id']).data;
   throw new OtherVersion(where, `the store has format ${data.formatVersion}; it reads up to ${storeFormat}`);
 }

@@ -22,15 +22,27 @@ async function stepAt(name: string, begunIn: StoreIdentity, code = codeHash()): 
 const done = { attempt: 1, output: 'done' };
 
 describe('a store', () => {
-  it('of a newer format is refused by name, and stays as it is', async () => {
-    mkdirSync(join(folder, 'newer'));
-    const text = '{"formatVersion": 2, "id": "some"}';
-    writeFileSync(join(folder, 'newer', 'store.json'), text);
-    await expect(storeIdentity(at('newer'))).rejects.toMatchObject({
+  it.each([
+    ['newer', '{"formatVersion": 2, "id": "some"}'],
+    ['newer-without-id', '{"formatVersion": 2, "ids": ["some"]}'],
+  ])('of a newer format is refused by name, and stays as it is: %s', async (name, text) => {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'store.json'), text);
+    await expect(storeIdentity(at(name))).rejects.toMatchObject({
       name: 'OtherVersion',
-      message: expect.stringMatching(/newer\/store\.json .*format 2; it reads up to 1/),
+      message: expect.stringMatching(/newer[\w-]*\/store\.json .*format 2; it reads up to 1/),
     });
-    expect(readFileSync(join(folder, 'newer', 'store.json'), 'utf8')).toBe(text);
+    expect(readFileSync(join(folder, name, 'store.json'), 'utf8')).toBe(text);
+  });
+
+  it('gets an id in place of a damaged one', async () => {
+    mkdirSync(join(folder, 'damaged'));
+    writeFileSync(join(folder, 'damaged', 'store.json'), '{"formatVersion": 1, "id": 7}');
+    const { id } = await storeIdentity(at('damaged'));
+    expect(JSON.parse(readFileSync(join(folder, 'damaged', 'store.json'), 'utf8'))).toEqual({
+      formatVersion: 1,
+      id,
+    });
   });
 
   it('without a format is one of the first versions, and is read', async () => {
