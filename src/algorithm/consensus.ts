@@ -34,7 +34,7 @@ async function eitherOf(
 export type Consensus = {
   /** The winning answer, in the spelling of one of its voters; null when no answer could be parsed. */
   readonly answer: string | null;
-  /** How many agents gave it. */
+  /** How many of the answers that voted equal it: of the last round, one for each agent. */
   readonly votes: number;
   /** How many classes of equal answers have the greatest number of votes: 1 for a clear win, 2 or more for a tie, 0 without parsed answers. */
   readonly tied: number;
@@ -80,8 +80,8 @@ export async function answerClasses(
 }
 
 async function findClass(classes: readonly [string, ...string[]][], answer: string, equal: AnswerEquality) {
-  const written = classes.find((members) => members.includes(answer));
-  if (written) return written;
+  const sameText = classes.find((members) => members.includes(answer));
+  if (sameText) return sameText;
   for (const members of classes) {
     if (await equal(members[0], answer)) return members;
   }

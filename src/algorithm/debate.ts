@@ -32,8 +32,8 @@ export type DebateSettings = {
   readonly roles: readonly Role[];
   readonly stance: Stance;
   /**
-   * Agents are told a number, from 1 to so many (section 4 of the paper: a unique id instead of fine-tuning); null when they are not.
-   * Where there are more of them, as voters, numbers come again.
+   * Each agent's prompt has a number from 1 to this one (section 4 of the paper: a unique id instead of fine-tuning); null for no numbers.
+   * Where a vote has more agents than that, the numbers start again at 1.
    */
   readonly identities: number | null;
 };
@@ -83,8 +83,8 @@ type Side<Model> = {
   /** By round. */
   readonly answers: readonly (string | null)[];
   readonly finishReasons: readonly string[];
-  /** Of the summaries that it was given. */
-  readonly summaries: readonly string[];
+  /** The finish reasons of the summaries that it was given. */
+  readonly ofSummaries: readonly string[];
 };
 
 type Cast<Model> = { readonly agents: readonly Agent<Model>[]; readonly summariser: Model };
@@ -92,8 +92,10 @@ type Cast<Model> = { readonly agents: readonly Agent<Model>[]; readonly summaris
 /**
  * A debate (sections 2.1 and 2.5 and Algorithm 1 of the paper): in round 1 every agent's generation model answers; in each
  * further round its critic model answers again, given its own dialogue and the others' previous responses or a summary of them
- * (`settings.roles` says which model answers when); the majority of the last round is the consensus. Whatever is by agent in the
- * result is in the order of agent numbers, however the cast is listed. Whatever `speak` throws ends the debate with that error, once the round's other agents have finished.
+ * (`settings.roles` says which model answers when); the majority of the last round is the consensus.
+ *
+ * Lists by agent in the result are in the order of agent numbers, whatever the order of the cast. An error of `speak` ends the debate
+ * with that error, once the round's other agents have finished.
  *
  * A request's seed depends on the round and on the place in the debate (an agent's response, or the summary for it), not on the role that
  * answers: methods that differ in their roles alone hold the same debates of the base model.
@@ -126,7 +128,7 @@ export async function debate<Model>(
   const answerTo = async (
     content: string,
     round: number,
-    { agent, dialogue, answers, finishReasons, summaries }: Side<Model>,
+    { agent, dialogue, answers, finishReasons, ofSummaries }: Side<Model>,
   ): Promise<Side<Model>> => {
     const { name: speaker } = roleOf(settings.roles, round, settings.rounds);
     const messages: Message[] = [...dialogue, { role: 'user', content }];
@@ -137,7 +139,7 @@ export async function debate<Model>(
       dialogue: [...messages, { role: 'assistant', content: said.text }],
       answers: [...answers, extract(said.text, [question.text, content])],
       finishReasons: [...finishReasons, said.finishReason],
-      summaries,
+      ofSummaries,
     };
   };
 
@@ -147,7 +149,7 @@ export async function debate<Model>(
       question.text,
       settings.identities === null ? null : ((agent.number - 1) % settings.identities) + 1,
     );
-    return answerTo(content, 1, { agent, dialogue: [], answers: [], finishReasons: [], summaries: [] });
+    return answerTo(content, 1, { agent, dialogue: [], answers: [], finishReasons: [], ofSummaries: [] });
   };
 
   const revise = async (own: Side<Model>, round: number, others: readonly string[]): Promise<Side<Model>> => {
@@ -156,7 +158,7 @@ export async function debate<Model>(
       return answerTo(critiquePrompt(prompts, settings.stance, shown), round, own);
     const { text, finishReason } = await summary(own.agent.number, round, shown);
     const content = critiqueWithSummaryPrompt(prompts, settings.stance, shownToOthers(text, settings) ?? '');
-    return answerTo(content, round, { ...own, summaries: [...own.summaries, finishReason] });
+    return answerTo(content, round, { ...own, ofSummaries: [...own.ofSummaries, finishReason] });
   };
 
   const summary = (agent: number, round: number, shown: readonly string[]): Promise<Spoken> => {
@@ -183,7 +185,7 @@ export async function debate<Model>(
   }
   const answers = sides.map((side) => side.answers);
   return {
-    // Not `question` itself: one of the held-out kind carries its gold answer, which has no business in a debate.
+    // Not `question` itself: a held-out question may carry its gold answer, which must not get into a debate.
     question: { id: question.id, text: question.text },
     dialogues: sides.map(({ dialogue }) => dialogue),
     answers,
@@ -192,7 +194,7 @@ export async function debate<Model>(
     agrees: await agreement(answers, consensus.answer, equal),
     finishReasons: {
       responses: sides.map(({ finishReasons }) => finishReasons),
-      summaries: sides.map(({ summaries }) => summaries),
+      summaries: sides.map(({ ofSummaries }) => ofSummaries),
     },
   };
 }
@@ -208,7 +210,7 @@ export async function agreement(
   return Promise.all(answers.map((byRound) => Promise.all(byRound.map(agreesWith))));
 }
 
-/** All results. An error is thrown when nothing is in flight any more: no request outlives its debate, and no answer is lost. */
+/** All results. The first error is thrown only when nothing is in flight any more: no request outlives its debate, and no answer is lost. */
 async function together<Result>(running: readonly Promise<Result>[]): Promise<Result[]> {
   await Promise.allSettled(running);
   return Promise.all(running);

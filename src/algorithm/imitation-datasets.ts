@@ -10,7 +10,7 @@ export type DatasetSettings = {
   readonly iteration: number;
   /** w: the share of corrected dialogues in a critic dataset, or of the loss that they carry, 0..1. */
   readonly criticWeight: number;
-  /** Whether w is a share of the rows, which are a sample then, or of the loss, in which all rows count. */
+  /** `sample`: w is a share of the rows, and the rows are drawn. `weight`: w is a share of the loss, and all rows are used. */
   readonly criticMixture: 'sample' | 'weight';
   /** Whether a model that agents share learns from as many rows as a model of one agent, and not from N times as many. */
   readonly dataMatched: boolean;
@@ -46,9 +46,9 @@ export function generationDataset(
  * - `sample`: w is a share of the rows. The seeded draw takes the greatest number of rows with the proportion w : 1 - w.
  * - `weight`: w is a share of the loss. All rows are used; the corrected ones together carry w of the loss, and the kept ones 1 - w.
  *
- * Neither changes the proportion to fill the dataset: with 0 < w < 1 a critic without corrected dialogues learns nothing, instead of
- * learning to agree with itself. A dialogue whose last response was cut off is left out. An earlier response of a dialogue may be cut off:
- * it is part of the prompt, on which there is no loss, and when the critic answers, it meets such responses too.
+ * Neither changes the proportion to fill the dataset: with 0 < w < 1 a critic without corrected dialogues learns nothing. It would
+ * only learn to agree with itself. A dialogue whose last response was cut off is left out. An earlier response of a dialogue may be cut off:
+ * it is part of the prompt, on which there is no loss, and the critic meets such responses when it answers, too.
  *
  * @param agents the agents that share the model, 1..N each: one agent in multiagent finetuning, all agents in the single-agent baselines
  */
@@ -92,7 +92,7 @@ type CriticParts = { readonly corrected: readonly DatasetRow[]; readonly kept: r
 /** All rows, with weights by which the corrected ones together have w of the sum. The mean of the weights is 1. */
 function weighted({ corrected, kept }: CriticParts, { criticWeight: w }: DatasetSettings): CriticParts {
   if ((w > 0 && corrected.length === 0) || (w < 1 && kept.length === 0)) return { corrected: [], kept: [] };
-  // A row of weight 0 is none: it would only count as a token of the loss's mean.
+  // Rows of weight 0 are left out: their tokens would only count in the number by which the loss is divided.
   if (w === 0) return { corrected: [], kept };
   if (w === 1) return { corrected, kept: [] };
   const total = corrected.length + kept.length;
@@ -115,8 +115,8 @@ function sampled(
 }
 
 /**
- * With `data_matched`, of the rows of N agents that share a model as many as one agent has on average, drawn by the seed: the model then
- * learns from as much as each model of multiagent finetuning. Otherwise all of them.
+ * All rows; or, with `data_matched` and N agents that share a model, one row in N, drawn by the seed. The model then learns from as many
+ * rows as one agent has on average, which is what each model of multiagent finetuning learns from.
  */
 function asOfOneAgent(
   purpose: string,

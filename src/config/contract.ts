@@ -103,7 +103,6 @@ export const fineTuneManifestSchema = z.looseObject({
    * where the training started. None with the objective imitation. */
   rewards: z.array(z.object({ step: count, chosen: z.number(), rejected: z.number() })),
 });
-export type FineTuneManifest = z.infer<typeof fineTuneManifestSchema>;
 
 /** Why a fine-tune failed. */
 export const failureKinds = [

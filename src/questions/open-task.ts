@@ -63,7 +63,7 @@ export function createTasks(scorerConfigs: Readonly<Record<string, ScorerConfig>
   };
 }
 
-/** The task that `config` describes: the only place that looks at a task's kind. */
+/** The task that `config` describes: the only place that makes a task of a kind. */
 function openTask(config: TaskConfig, answers: AnswerRules): Task {
   switch (config.kind) {
     case 'arithmetic':

@@ -1,4 +1,4 @@
-/** The port to where questions come from. A task knows its questions and what an answer to them is; nothing outside this folder looks at its kind. */
+/** The port to where questions come from. A task knows its questions and what an answer to them is. Steps ask the task, and never look at its kind. */
 import { createHash } from 'node:crypto';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import type { Gold } from '../algorithm/question.ts';

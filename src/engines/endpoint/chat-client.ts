@@ -38,7 +38,7 @@ export interface ChatClient {
    * @throws ContextFull for an answer that ended because the context was full
    */
   complete(request: ChatRequest, signal: AbortSignal, onBusy?: OnBusy): Promise<ChatCompletion>;
-  /** The answer by which models are told apart (canary.ts). */
+  /** The answer by which models are told apart (proof.ts). */
   canary(model: string, signal: AbortSignal): Promise<CanaryAnswer>;
   listModels(signal: AbortSignal): Promise<readonly ServedModel[]>;
   /** Whether the server answers now. */
@@ -146,6 +146,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
   const expected = new Map<string, Weights>();
   const aliases = new Map<string, string>();
 
+  /** Whether a model may answer under another name: it keeps to the first one, which is remembered here. */
   function isAlias(asked: string, answered: string | null | undefined): boolean {
     if (!options.aliases || !answered) return false;
     const known = aliases.get(asked) ?? answered;
@@ -290,7 +291,7 @@ function differs(named: string, expected: Weights | undefined): boolean {
   return other(expected?.base, base) || other(expected?.adapter, adapter);
 }
 
-/** A server that lists likelier tokens all the same lists the prompt's own, too: it is the least likely one. */
+/** The prompt's own token. A server may list likelier ones beside it although none were asked for: then it is the least likely of them. */
 function ownToken(place: Readonly<Record<string, { readonly logprob: number }>> | null): PromptToken {
   let own: PromptToken = { id: null, logprob: 0 };
   for (const [id, { logprob }] of Object.entries(place ?? {}))

@@ -1,4 +1,4 @@
-/** The endpoints that a worker has in use. Nothing else looks at an endpoint's kind. */
+/** The endpoints that a worker has in use. Only this file makes an endpoint of a kind. */
 import { type EndpointConfig, loadEndpoints } from '../../config/endpoints.ts';
 import { baseModelsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';

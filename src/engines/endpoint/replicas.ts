@@ -106,7 +106,7 @@ export function createReplicas(
   /**
    * Has each replica that answers do `work`, and leaves out those that cannot.
    *
-   * @param strict whether it is an error when one of them cannot: a person is there, and nothing has been asked yet
+   * @param strict whether it is an error when one of them answers and cannot: at the beginning, when a person can still mend it
    */
   async function atEach<Result>(
     signal: AbortSignal,
@@ -137,7 +137,7 @@ export function createReplicas(
     return done;
   }
 
-  /** With servers of unequal contexts, an answer counts when each of them could have given it. @throws ContextFull */
+  /** With servers of unequal contexts, an answer counts only when each of them could have given it. @throws ContextFull */
   function requireRoom({ promptTokens, completionTokens }: ChatCompletion, maxTokens: number): void {
     const [shortest] = contextsOf(states.identities());
     if (shortest === undefined || promptTokens === 0) return;

@@ -52,7 +52,7 @@ describe("the paper's experiment that one of ours is", () => {
 });
 
 describe("the paper's figures", () => {
-  // reference/field.md, section 1: Table 1 and Table 2, its curve over iterations, Tables 4 and 6.
+  // The paper's Table 1 and Table 2, its curve over iterations, Tables 4 and 6.
   it.each([
     [setting('phi-3-mini', 'arithmetic'), 'multiagent-ft', 1, 0.994],
     [setting('mistral-7b', 'gsm8k'), 'debate', 0, 0.526],
