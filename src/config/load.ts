@@ -1,5 +1,5 @@
 /** How is a config file read and merged? No other module of src/config reads the files of users. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
@@ -242,6 +242,11 @@ function pathsIn(folder: string, key: string, value: unknown): unknown {
   if (typeof value !== 'string' || !pathKeys.has(key) || isAbsolute(value)) return value;
   const path = resolve(folder, value);
   return pathExists(path) ? path : value;
+}
+
+/** The path of the file itself where a symbolic link names it: what replaces it leaves the link in place. */
+export function fileItself(path: string): string {
+  return pathExists(path) ? realpathSync(path) : path;
 }
 
 /**

@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { dirname, parse, relative, resolve } from 'node:path';
 import type { Limits } from '../../algorithm/budget.ts';
 import { budgetOutlook } from '../../config/budget.ts';
@@ -8,6 +7,7 @@ import { InvalidConfig } from '../../config/faults.ts';
 import { colloquy } from '../../config/installation.ts';
 import {
   type ConfigInput,
+  fileItself,
   isConfigInput,
   mergeConfig,
   parseYaml,
@@ -286,8 +286,7 @@ async function addEndpoint(endpoint: starter.StarterEndpoint): Promise<void> {
   const text = starter.withEndpoint(pathExists(file) ? readText(file) : '', endpoint);
   let why = '';
   try {
-    if (text !== undefined)
-      await writeAtomically(pathExists(file) ? realpathSync(file) : file, [Buffer.from(text)]);
+    if (text !== undefined) await writeAtomically(fileItself(file), [Buffer.from(text)]);
   } catch (error) {
     if (!(error instanceof ColloquyError)) throw error;
     why = ` (${terminalSafe(error.message)})`;
