@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME ...] [--quick] [--against CHECKOUT]`: runs the benchmarks (all, or those named), prints ratios and tables,
+ * `npm run bench [-- NAME ...] [--quick] [--against CHECKOUT] [--shape 4b|8b]`: runs the benchmarks (all, or those named), prints ratios and tables,
  * and writes bench/results/NAME.json. See docs/benchmarks.md.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import { generation } from './generation.ts';
 import { grading } from './grading.ts';
 import { growth } from './growth.ts';
 import { hosts } from './hosts.ts';
+import { iteration } from './iteration.ts';
 import { machine } from './machine.ts';
 import { overhead } from './overhead.ts';
 import { saturation } from './saturation.ts';
@@ -26,12 +27,17 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   hosts,
   grader: grading,
   trainer,
+  iteration,
   versus,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, against: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    against: { type: 'string' },
+    shape: { type: 'string' },
+  },
 });
 const unknown = positionals.filter((name) => !Object.hasOwn(benchmarks, name));
 if (unknown.length > 0) {
@@ -59,6 +65,7 @@ for (const [name, benchmark] of Object.entries(benchmarks)) {
     results,
     quick: values.quick,
     against: values.against && resolve(values.against),
+    shape: values.shape,
   });
   const seconds = Math.round((Date.now() - began) / 1000);
   const file = join(results, `${name}.json`);

@@ -8,6 +8,8 @@ export type BenchmarkSettings = {
   readonly quick: boolean;
   /** Another checkout of Colloquy to be compared with. */
   readonly against: string | undefined;
+  /** The size of the model of an iteration; the embedded model unless told. */
+  readonly shape: string | undefined;
 };
 
 export type Benchmark = (settings: BenchmarkSettings) => Promise<{
