@@ -52,7 +52,7 @@ function checkedText({ questions, endpoints, estimate: expected, warnings }: Che
       ? []
       : [
           `cost of the fine-tunes: about ${price(cost.cost)}, for about ${count(trainedTokens)} tokens at ${price(cost.pricePerMillionTokens)} a million ` +
-            `(price_per_million_tokens of the trainer ${cost.trainer}; the tokens are an estimate from the lengths of the texts, without a tokenizer)`,
+            `(price_per_million_tokens of the trainer ${cost.trainer}). It may be wrong by a factor of two or three: no answer is known yet, and the texts are counted without a tokenizer (docs/hosted.md)`,
         ]),
     ...models.flatMap((model) => modelText(model, models.length)),
     seconds === null
