@@ -207,7 +207,8 @@ describe('a job of Ray that failed', () => {
       Object.assign(begun, {
         status: 'FAILED',
         driver_exit_code: code,
-        message: '\u001b[36mnode died\u001b[0m',
+        // Ray says first what happened, and then at length why that may be.
+        message: `\u001b[36mnode\n\tdied\u001b[0m. ${'It may be that. '.repeat(100)}`,
       });
     expect(await errorOf(trained(open()))).toMatchObject(error);
   });

@@ -13,6 +13,7 @@ import { findModel } from '../../src/store/models.ts';
 import { openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { errorOf } from '../support/error-of.ts';
+import { until } from '../support/until.ts';
 import { embeddedModel } from '../engines/fixtures/adapter.ts';
 import { job } from '../engines/training-jobs.ts';
 import { losingAnswers } from './losing-answers.ts';
@@ -66,17 +67,19 @@ async function trained(
   {
     key = newKey(),
     changes = steps,
+    failures = [],
     onEvent = () => undefined,
   }: {
     readonly key?: string;
     readonly changes?: Partial<TrainerSettings>;
+    /** Gets why attempts ended. */
+    readonly failures?: string[];
     readonly onEvent?: (event: JobProgress, attempt: number) => void | Promise<void>;
   } = {},
 ): Promise<Trained & { readonly failures: readonly string[] }> {
   const work = await job(store, changes);
   const losses = new Map<number, number>();
   const resumed: number[] = [];
-  const failures: string[] = [];
   for (let attempt = 1; ; attempt += 1) {
     try {
       await trainer.submit(key, work);
@@ -142,6 +145,28 @@ describe('a fine-tune on Ray', () => {
     expect(resumed).toHaveLength(5);
     for (const [place, step] of resumed.entries()) expect(step).toBeGreaterThanOrEqual(6 * place - 1);
     expect({ adapter, losses }).toEqual({ adapter: undisturbed.adapter, losses: undisturbed.losses });
+  });
+
+  it('is not trained beside the program of a job whose supervisor has died, also where nothing ends that program', async () => {
+    const failures: string[] = [];
+    let rank = 0;
+    const training = trained(open(), {
+      failures,
+      onEvent: (event, attempt) => {
+        if (attempt > 1 || event.event !== 'step' || event.step !== 6) return;
+        rank = ray.process('ray::RayTrainWorker') ?? 0;
+        end(rank, 'SIGSTOP');
+        // By this shell, Ray ends the program of a supervisor that has died.
+        endOf('while kill -s 0');
+        endOf('ray::JobSupervisor');
+      },
+    });
+    await until('an attempt was kept out', () => failures.some((each) => each.includes('in_use')), 600_000);
+    end(rank, 'SIGCONT');
+    expect((await training).adapter).toBe(undisturbed.adapter);
+    expect(failures[0]).toContain('RayJobLost: The job colloquy-');
+    expect(failures[0]).toContain('is lost: Job supervisor actor died');
+    for (const each of failures.slice(1)) expect(each).toMatch(/^FineTuneFailed: .*in_use/s);
   });
 
   it('is attached to by another worker, which shows what comes next, and stops it after a checkpoint', async () => {

@@ -27,6 +27,8 @@ export interface RealRay {
   readonly url: string;
   /** The newest process of the cluster whose command line has these words. */
   process(words: string): number | undefined;
+  /** The process that has started the newest process with these words. */
+  parentOf(words: string): number | undefined;
   /** SIGKILL to all processes of the head at once, as when its machine loses its power. Resolves when they are gone. */
   kill(): Promise<void>;
   /** Starts another head at the same address. It knows nothing of the one before. */
@@ -73,15 +75,17 @@ export async function startRay({ cpus }: { readonly cpus: number }): Promise<Rea
     cluster.close();
   }
 
-  const all = (): readonly { readonly pid: number; readonly command: string }[] => treeOf(head?.pid, folder);
+  const all = (): readonly Process[] => treeOf(head?.pid, folder);
   const kill = async (): Promise<void> => {
     for (const { pid } of all()) end(pid, 'SIGKILL');
     await until('all of Ray has ended', () => all().length === 0, 60_000);
   };
+  const newest = (words: string) => all().findLast(({ command }) => command.includes(words));
   await start();
   return {
     url,
-    process: (words) => all().findLast(({ command }) => command.includes(words))?.pid,
+    process: (words) => newest(words)?.pid,
+    parentOf: (words) => newest(words)?.parent,
     kill,
     startAgain: start,
     async stop() {

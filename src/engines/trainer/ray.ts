@@ -156,7 +156,9 @@ export function createRayTrainer(options: RayTrainerOptions): Trainer {
     const words = stripVTControlCharacters(state.message);
     if (code === storeNotVisible) return new RayStoreNotVisible(config.url, onCluster(join(folder, 'nonce')));
     if (code === noProgram) return new FineTuneFailed(name, 'bad_trainer', noProgramWords(config.python));
-    if (code === null) return new RayJobLost(id, config.url, words.slice(-1_000));
+    // Here Ray says itself what happened, and explains it at length.
+    if (code === null)
+      return new RayJobLost(id, config.url, words.replaceAll(/\s+/g, ' ').trim().slice(0, 1_000));
     const log = openProgramLog(await logFileFor(store.logs, 'trainer-ray'));
     for (const line of words.split('\n')) log.add(line);
     log.close();
