@@ -55,6 +55,8 @@ export function trainerContract({
       const third = newKey();
       const job = await short(store);
       await trainer.submit(key, await long(store));
+      // A cluster gives its devices to the job that is the first to ask for them, which need not be the one that was submitted first.
+      await until(trainer, key, ({ event }) => event !== 'waiting');
       await Promise.all([trainer.submit(second, job), trainer.submit(third, job)]);
       const order: string[] = [];
       const watching = [second, third].map(async (each) => {
