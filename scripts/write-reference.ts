@@ -6,20 +6,20 @@ import { realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { program } from '../src/cli/run-cli.ts';
+import { programFor } from '../src/cli/run-cli.ts';
 import { projectRoot } from '../src/config/installation.ts';
 
 /** Columns of the help on the page: what is longer is wrapped as on a terminal of this width. */
 const columns = 110;
 
 /** The page, from the program's own declarations. */
-export function cliPage(): string {
+export async function cliPage(): Promise<string> {
   return [
     '# The command line',
     '',
     'scripts/write-reference.ts made this page from the program; it is not written by hand. In a clone, put `npx` before `colloquy`, or run `npm link` once.',
     '',
-    ...sections(program, []),
+    ...sections(await programFor(), []),
   ].join('\n');
 }
 
@@ -55,4 +55,4 @@ function helpOf(command: CommandUnknownOpts): string {
 
 const ranAsProgram =
   process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
-if (ranAsProgram) writeFileSync(join(projectRoot, 'docs', 'cli.md'), cliPage());
+if (ranAsProgram) writeFileSync(join(projectRoot, 'docs', 'cli.md'), await cliPage());

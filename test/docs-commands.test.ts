@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { changeHoldsFrom } from '../src/algorithm/changeable.ts';
-import { experimentFromConfig, studyFromConfig } from '../src/cli/command.ts';
-import { program } from '../src/cli/run-cli.ts';
+import { experimentFromConfig, studyFromConfig } from '../src/cli/arguments.ts';
+import { programFor } from '../src/cli/run-cli.ts';
 import { InvalidConfig } from '../src/config/faults.ts';
 import { mergeConfig, settingsOf } from '../src/config/load.ts';
 import { presets, resolveConfig } from '../src/config/resolve.ts';
@@ -43,6 +43,8 @@ describe('each command line of colloquy that the documentation shows', () => {
     expect(found && faultOf(found)).toContain(fault);
   });
 });
+
+const program = await programFor();
 
 /** What is wrong with a command line; undefined when nothing is. */
 function faultOf({ words, inBlock }: CommandLine): string | undefined {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { differences } from '../scripts/docs-output/page.ts';
 import { runPage } from '../scripts/docs-output/written.ts';
-import { experimentFromConfig, studyFromConfig } from '../src/cli/command.ts';
+import { experimentFromConfig, studyFromConfig } from '../src/cli/arguments.ts';
 import { loadEndpoints } from '../src/config/endpoints.ts';
 import { projectRoot } from '../src/config/installation.ts';
 import { loadTrainers } from '../src/config/trainers.ts';

@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 import { isPackage, toolsFileOf } from '../../scripts/setup/tools-file.mjs';
 import { ColloquyError, exitCodes } from '../errors.ts';
 
@@ -38,10 +37,10 @@ export function productFile(path: string): string {
 
 /** The version in a package.json. */
 export function packageVersion(path: string): string {
-  return packageSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).version;
+  const { version } = JSON.parse(readFileSync(path, 'utf8')) as { readonly version?: unknown };
+  if (typeof version !== 'string') throw new TypeError(`${path} has no version.`);
+  return version;
 }
-
-const packageSchema = z.object({ version: z.string() });
 
 /** Colloquy's own version, from its package.json. */
 export function colloquyVersion(): string {
@@ -77,12 +76,12 @@ export interface Tools {
  * @throws ToolsMissing when the set-up has not run; and, when a tool is asked for, that it is not named there or is gone
  */
 export function tools(file: string = toolsFileOf(projectRoot)): Tools {
-  const parsed = toolsSchema.safeParse(readJson(file));
-  if (!parsed.success)
-    throw new ToolsMissing(`${file} does not name the tools (${firstIssue(parsed.error)})`);
+  // Checked by hand: every command line loads this file, and zod takes longer to load than all else that `--help` needs.
+  const named = readJson(file);
+  if (typeof named !== 'object' || named === null) throw new ToolsMissing(`${file} does not name the tools`);
   const pathOf = (name: keyof Tools): string => {
-    const path = parsed.data[name];
-    if (path === undefined) throw new ToolsMissing(`${file} does not name ${toolNames[name]}`);
+    const path: unknown = (named as Partial<Record<keyof Tools, unknown>>)[name];
+    if (typeof path !== 'string' || path === '') throw new ToolsMissing(`${file} does not name ${toolNames[name]}`);
     if (!existsSync(path))
       throw new ToolsMissing(`${toolNames[name]} is not at ${path}, the path in ${file}`);
     return path;
@@ -114,11 +113,6 @@ export class ToolsMissing extends ColloquyError {
   }
 }
 
-const toolsSchema = z.object({
-  python: z.string().min(1).optional(),
-  temporal: z.string().min(1).optional(),
-});
-
 function readJson(file: string): unknown {
   let text: string;
   try {
@@ -133,11 +127,6 @@ function readJson(file: string): unknown {
   } catch {
     throw new ToolsMissing(`${file} is not JSON`);
   }
-}
-
-function firstIssue(error: z.ZodError): string {
-  const issue = error.issues[0];
-  return issue === undefined ? 'unreadable' : `${issue.path.join('.')}: ${issue.message}`;
 }
 
 /**

@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { program } from '../../src/cli/run-cli.ts';
-import { tools } from '../../src/config/installation.ts';
+import { programFor } from '../../src/cli/run-cli.ts';
+import { projectRoot, tools } from '../../src/config/installation.ts';
 import { freePort } from '../../src/engines/process/process-group.ts';
 import { writeFinishedExperiment } from '../report/finished-experiment.ts';
 import { colloquy } from './colloquy.ts';
@@ -26,6 +27,7 @@ afterEach(() => {
 
 const hasBitsandbytes = spawnSync(tools().python, ['-c', 'import bitsandbytes']).status === 0;
 
+const program = await programFor();
 const group = program.commands.find((command) => command.name() === 'schedule')!;
 /** Every command, as its words on the command line. */
 const commands = [
@@ -53,6 +55,38 @@ describe('help', () => {
       expect(out).not.toContain('\u001b');
     },
   );
+});
+
+describe('a command line', () => {
+  it('loads only what its own command needs: the help, and with it every command, no package but these', async () => {
+    const { metafile } = await build({
+      entryPoints: ['src/cli/main.ts'],
+      absWorkingDir: projectRoot,
+      bundle: true,
+      splitting: true,
+      packages: 'external',
+      platform: 'node',
+      format: 'esm',
+      outdir: 'never-written',
+      write: false,
+      metafile: true,
+    });
+    const loaded = new Set(['src/cli/main.ts']);
+    for (const file of loaded)
+      for (const { path, kind } of metafile.inputs[file]?.imports ?? [])
+        if (kind === 'import-statement') loaded.add(path);
+    expect([...loaded].filter((path) => !/^(?:node:|src\/|scripts\/)/.test(path)).toSorted()).toEqual([
+      '@commander-js/extra-typings',
+      'cli-table3',
+      'picocolors',
+    ]);
+  });
+
+  it('may have the name of a command in another place', async () => {
+    const { code, err } = await colloquy('show', 'run');
+    expect(code).toBe(1);
+    expect(err).toContain('There is no experiment "run"');
+  });
 });
 
 describe('every command', () => {

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { experimentFromConfig } from '../../src/cli/command.ts';
+import { experimentFromConfig } from '../../src/cli/arguments.ts';
 import { checkExperiment } from '../../src/cli/experiment/check.ts';
 import { projectRoot } from '../../src/config/installation.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';

@@ -5,14 +5,15 @@ import { lastAcceptedNight } from '../../export/finished-iteration.ts';
 import type { Debaters } from '../../serve/debaters.ts';
 import { newestFinished } from '../../store/records/result.ts';
 import { openStore } from '../../store/store.ts';
-import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
+import { experimentName, iterationNumber, seriesName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { UsageError } from '../../errors.ts';
 import { interruptSignal, printJson } from '../terminal.ts';
 import { debateText } from './show.ts';
 
 /** `colloquy ask "QUESTION"` */
 export const ask = debatersOption(
-  command('ask', 'ask the trained agents one question, and see their debate', [
+  command('ask', [
     'colloquy ask "3+4*5-6" --experiment quickstart',
     'colloquy ask "3+4*5-6" --experiment quickstart --iteration 0    # the base model',
     'colloquy ask "3+4*5-6" --series nightly                         # the agents of the last accepted night',

@@ -13,18 +13,15 @@ import { readEvaluatedExperiment } from '../../report/read/experiment.ts';
 import { count, evaluationName, points, pValue, withError } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
-import { command, experimentName, iterationNumber, jsonOption } from '../command.ts';
+import { experimentName, iterationNumber } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { printJson, wantsColours } from '../terminal.ts';
 
 /** `colloquy compare A B` */
-export const compare = command(
-  'compare',
-  'compare two finished experiments on the held-out questions that both have',
-  [
-    'colloquy compare quickstart second',
-    'colloquy compare quickstart second --iteration 2 --questions   # and the questions that only one got right',
-  ],
-)
+export const compare = command('compare', [
+  'colloquy compare quickstart second',
+  'colloquy compare quickstart second --iteration 2 --questions   # and the questions that only one got right',
+])
   .argument('<a>', "an experiment's name", experimentName)
   .argument('<b>', "another experiment's name", experimentName)
   .option(

@@ -10,21 +10,18 @@ import { openStore, type Store } from '../../store/store.ts';
 import { counted, sizeText } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import type { Finding, OnLook } from '../../workers/machine.ts';
-import { command, experimentFromConfig, jsonOption, setExitCode } from '../command.ts';
+import { experimentFromConfig } from '../arguments.ts';
+import { command, jsonOption, setExitCode } from '../command.ts';
 import { connect } from '../server/connect.ts';
 import { colours, printJson } from '../terminal.ts';
 
 /** `colloquy doctor [CONFIG] [key=value ...]` */
-export const doctor = command(
-  'doctor',
-  'show what this machine can do, and what an experiment needs of it that is missing',
-  [
-    'colloquy doctor',
-    'colloquy doctor my.yaml model.endpoint=gpu',
-    'colloquy doctor --store        # compares every file of the store with its recorded hash, e.g. after it was restored',
-    'Its exit code is 1 when something that is needed is missing. It does not look at questions: validate does.',
-  ],
-)
+export const doctor = command('doctor', [
+  'colloquy doctor',
+  'colloquy doctor my.yaml model.endpoint=gpu',
+  'colloquy doctor --store        # compares every file of the store with its recorded hash, e.g. after it was restored',
+  'Its exit code is 1 when something that is needed is missing. It does not look at questions: validate does.',
+])
   .argument('[config]', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--store', 'only check that everything in the store is whole; changes nothing')

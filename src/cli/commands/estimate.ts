@@ -4,22 +4,19 @@ import { createTasks } from '../../questions/open-task.ts';
 import { openStore } from '../../store/store.ts';
 import { count, duration, sizeText } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
-import { command, experimentFromConfig, jsonOption } from '../command.ts';
+import { experimentFromConfig } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { type Expected, expectedFor, findQuestions } from '../experiment/expected.ts';
 import { colours, printJson } from '../terminal.ts';
 
 /** `colloquy estimate CONFIG [key=value ...]` */
-export const estimate = command(
-  'estimate',
-  'estimate what an experiment will take: tokens, requests, time, disk and money; asks no server',
-  [
-    'colloquy estimate my.yaml',
-    'colloquy estimate my.yaml iterations=1 --price-in 0.25 --price-out 2',
-    'colloquy estimate my.yaml --tokens-per-second 2500 --training-tokens-per-second 9000 --price-hour 3.5',
-    'Time is computed from speeds that you give, or that an experiment of this store with the same models has shown; otherwise it is not known.',
-    'Prices are in any currency. How near such estimates were: docs/new-experiment.md',
-  ],
-)
+export const estimate = command('estimate', [
+  'colloquy estimate my.yaml',
+  'colloquy estimate my.yaml iterations=1 --price-in 0.25 --price-out 2',
+  'colloquy estimate my.yaml --tokens-per-second 2500 --training-tokens-per-second 9000 --price-hour 3.5',
+  'Time is computed from speeds that you give, or that an experiment of this store with the same models has shown; otherwise it is not known.',
+  'Prices are in any currency. How near such estimates were: docs/new-experiment.md',
+])
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option(

@@ -16,24 +16,21 @@ import { type DatasetFormat, datasetFormats } from '../../export/rows.ts';
 import { count } from '../../text/figures.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { createTasks } from '../../questions/open-task.ts';
-import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
+import { experimentName, iterationNumber, seriesName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { UsageError } from '../../errors.ts';
 import { printJson, shortPath } from '../terminal.ts';
 
 /** `colloquy export NAME` */
-export const exportCommand = command(
-  'export',
-  "write an iteration's datasets or models for other programs, with a card",
-  [
-    "colloquy export quickstart                      # the last iteration's datasets, as TRL takes them",
-    'colloquy export quickstart --iteration 1 --format openai',
-    'colloquy export quickstart --format dpo --output ~/preferences',
-    'colloquy export quickstart --models             # LoRA adapters as peft and vLLM take them, or whole models',
-    'colloquy export quickstart --merge              # one whole model with its tokenizer, for any server',
-    'colloquy export quickstart --distilled          # the one model that the group was distilled into; with --merge as a whole model',
-    'colloquy export --series nightly --models       # the agents of the last accepted night',
-  ],
-)
+export const exportCommand = command('export', [
+  "colloquy export quickstart                      # the last iteration's datasets, as TRL takes them",
+  'colloquy export quickstart --iteration 1 --format openai',
+  'colloquy export quickstart --format dpo --output ~/preferences',
+  'colloquy export quickstart --models             # LoRA adapters as peft and vLLM take them, or whole models',
+  'colloquy export quickstart --merge              # one whole model with its tokenizer, for any server',
+  'colloquy export quickstart --distilled          # the one model that the group was distilled into; with --merge as a whole model',
+  'colloquy export --series nightly --models       # the agents of the last accepted night',
+])
   .argument('[name]', "the experiment's name", experimentName)
   .option(
     '--series <name>',

@@ -25,22 +25,19 @@ import { writeAtomically } from '../../store/files/atomic.ts';
 import { openStore } from '../../store/store.ts';
 import { count, counted } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
-import { checkName, command, commandLine } from '../command.ts';
+import { checkName } from '../arguments.ts';
+import { command, commandLine } from '../command.ts';
 import { type Checked, checkExperiment } from '../experiment/check.ts';
 import { colours, isWrongAnswer, openTerminal, type Person, type Question, shortPath } from '../terminal.ts';
 
 /** `colloquy init [FILE]` */
-export const init = command(
-  'init',
-  'ask four questions and write a config, with a comment for each setting',
-  [
-    'colloquy init my.yaml                 # asks. Where nobody can be asked, options answer:',
-    'colloquy init my.yaml --task own:questions.jsonl --model Qwen/Qwen3-4B --endpoint vllm --budget 2M',
-    'colloquy init my.yaml --task arithmetic --model tiny --endpoint embedded --budget none',
-    'colloquy init my.yaml --task gsm8k --model some-model --endpoint openai:https://api.example.com/v1 --api-key-env SOME_API_KEY --budget 8h',
-    'colloquy init my.yaml task.columns.question=problem agents=5     # settings that are written too',
-  ],
-)
+export const init = command('init', [
+  'colloquy init my.yaml                 # asks. Where nobody can be asked, options answer:',
+  'colloquy init my.yaml --task own:questions.jsonl --model Qwen/Qwen3-4B --endpoint vllm --budget 2M',
+  'colloquy init my.yaml --task arithmetic --model tiny --endpoint embedded --budget none',
+  'colloquy init my.yaml --task gsm8k --model some-model --endpoint openai:https://api.example.com/v1 --api-key-env SOME_API_KEY --budget 8h',
+  'colloquy init my.yaml task.columns.question=problem agents=5     # settings that are written too',
+])
   .argument('[file]', 'the file to write (default: experiment.yaml)')
   .argument('[overrides...]', 'more settings to write, as key=value')
   .option(

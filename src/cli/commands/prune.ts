@@ -12,16 +12,12 @@ import { command, jsonOption } from '../command.ts';
 import { printJson } from '../terminal.ts';
 
 /** `colloquy prune` */
-export const prune = command(
-  'prune',
-  'show what in the store nothing needs any more, and with --remove remove it; beside running workers too',
-  [
-    'colloquy prune                          # shows it, removes nothing',
-    'colloquy prune --remove',
-    'colloquy prune --older-than 30 --remove # only what was not written for 30 days',
-    'Nights of a series: colloquy schedule prune. An experiment: remove its folder, then what only it needed is found here.',
-  ],
-)
+export const prune = command('prune', [
+  'colloquy prune                          # shows it, removes nothing',
+  'colloquy prune --remove',
+  'colloquy prune --older-than 30 --remove # only what was not written for 30 days',
+  'Nights of a series: colloquy schedule prune. An experiment: remove its folder, then what only it needed is found here.',
+])
   .option('--remove', 'remove what is shown; without this, nothing is removed')
   .option('--older-than <days>', 'show only what nothing has written for this many days', days, 7)
   .addOption(jsonOption)

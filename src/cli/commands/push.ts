@@ -29,7 +29,8 @@ import { hubUrl, openHub } from '../../store/hub-access.ts';
 import { openStore } from '../../store/store.ts';
 import { count, counted, listed } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
-import { command, experimentName, iterationNumber, jsonOption, seriesName } from '../command.ts';
+import { experimentName, iterationNumber, seriesName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { printJson } from '../terminal.ts';
 import {
   agentNumber,
@@ -41,16 +42,12 @@ import {
 } from './export.ts';
 
 /** `colloquy push NAME --repo OWNER/NAME` */
-export const pushCommand = command(
-  'push',
-  'send models or datasets to the Hugging Face hub, with card and results, as one commit',
-  [
-    'colloquy push mine --repo me/sums-agents --dry-run      # what would be sent; nothing is',
-    "colloquy push mine --repo me/sums-agents --private      # the agents' models",
-    'colloquy push mine --repo me/sums-agent --agent 2 --merge   # one whole model',
-    'colloquy push mine --repo me/sums-dialogues --format trl    # the datasets',
-  ],
-)
+export const pushCommand = command('push', [
+  'colloquy push mine --repo me/sums-agents --dry-run      # what would be sent; nothing is',
+  "colloquy push mine --repo me/sums-agents --private      # the agents' models",
+  'colloquy push mine --repo me/sums-agent --agent 2 --merge   # one whole model',
+  'colloquy push mine --repo me/sums-dialogues --format trl    # the datasets',
+])
   .argument('[name]', "the experiment's name", experimentName)
   .requiredOption('--repo <owner/name>', 'the repository; it is made where there is none', repoName)
   .option('--series <name>', 'the last accepted night of this series (this or an experiment)', seriesName)

@@ -3,14 +3,8 @@ import { colloquy, isClone, projectRoot } from '../../config/installation.ts';
 import { remove } from '../../store/blobs.ts';
 import { openStore } from '../../store/store.ts';
 import { retryUpdate, waitingSteps } from '../../workflows/progress.ts';
-import {
-  command,
-  commandLine,
-  type Experiment,
-  experimentFromConfig,
-  jsonOption,
-  setExitCode,
-} from '../command.ts';
+import { type Experiment, experimentFromConfig } from '../arguments.ts';
+import { command, commandLine, jsonOption, setExitCode } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import {
@@ -29,16 +23,12 @@ import { requireTools } from '../server/set-up.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy quickstart` */
-export const quickstart = command(
-  'quickstart',
-  'improve a tiny model on this machine: starts server and worker, runs three iterations, writes a report',
-  [
-    'colloquy quickstart                  # sets up what is missing first; a second time: goes on, or shows the result',
-    'colloquy quickstart --fresh          # removes runs/quickstart and begins again',
-    'colloquy quickstart iterations=1 name=small',
-    ...(isClone ? ['npm run quickstart -- --fresh        # the same; installs the npm packages too'] : []),
-  ],
-)
+export const quickstart = command('quickstart', [
+  'colloquy quickstart                  # sets up what is missing first; a second time: goes on, or shows the result',
+  'colloquy quickstart --fresh          # removes runs/quickstart and begins again',
+  'colloquy quickstart iterations=1 name=small',
+  ...(isClone ? ['npm run quickstart -- --fresh        # the same; installs the npm packages too'] : []),
+])
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--fresh', 'begin again: remove what an earlier run left, except finished fine-tunes')
   .addOption(jsonOption)

@@ -5,17 +5,18 @@ import { writeAtomically } from '../../store/files/atomic.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import { readLedger } from '../../store/series.ts';
 import { experimentFiles, openStore, seriesFiles, type Store, studyFiles } from '../../store/store.ts';
-import { checkName, command, experimentName, jsonOption, setExitCode } from '../command.ts';
+import { checkName, experimentName } from '../arguments.ts';
+import { command, jsonOption, setExitCode } from '../command.ts';
 import { interruptSignal, printJson, shortPath } from '../terminal.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 
 /** `colloquy report NAME` */
-export const report = command(
-  'report',
-  'write the report.html of a finished experiment, a series of nights or a study again',
-  ['colloquy report quickstart', 'colloquy report nightly --series', 'colloquy report laptop --study'],
-)
+export const report = command('report', [
+  'colloquy report quickstart',
+  'colloquy report nightly --series',
+  'colloquy report laptop --study',
+])
   .argument('<name>', 'the name of the experiment, the series or the study')
   .option('--series', 'take the name as that of a series of nights')
   .option('--study', 'take the name as that of a study, finished or not')
@@ -80,16 +81,12 @@ export class NoNights extends ColloquyError {
 }
 
 /** `colloquy track NAME` */
-export const track = command(
-  'track',
-  'send the metrics of an experiment, finished or not, to experiment trackers; what they have already is not sent twice',
-  [
-    'colloquy track quickstart --to tensorboard     # then: tensorboard --logdir runs',
-    'TRACKIO_SERVER_URL=http://127.0.0.1:7860 TRACKIO_WRITE_TOKEN=… colloquy track quickstart --to trackio',
-    'MLFLOW_TRACKING_URI=http://127.0.0.1:5000 colloquy track quickstart --to mlflow',
-    'colloquy track quickstart                      # to the trackers of its config (report_to)',
-  ],
-)
+export const track = command('track', [
+  'colloquy track quickstart --to tensorboard     # then: tensorboard --logdir runs',
+  'TRACKIO_SERVER_URL=http://127.0.0.1:7860 TRACKIO_WRITE_TOKEN=… colloquy track quickstart --to trackio',
+  'MLFLOW_TRACKING_URI=http://127.0.0.1:5000 colloquy track quickstart --to mlflow',
+  'colloquy track quickstart                      # to the trackers of its config (report_to)',
+])
   .argument('<name>', "the experiment's name", experimentName)
   .option(
     '--to <a,b>',

@@ -1,13 +1,6 @@
 import { colloquy } from '../../config/installation.ts';
-import {
-  command,
-  commandLine,
-  experimentFromConfig,
-  jsonOption,
-  priorityOption,
-  setExitCode,
-  weightOption,
-} from '../command.ts';
+import { experimentFromConfig } from '../arguments.ts';
+import { command, commandLine, jsonOption, priorityOption, setExitCode, weightOption } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import {
@@ -22,16 +15,12 @@ import { sharing } from '../server/workflow.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy run CONFIG [key=value ...]` */
-export const run = command(
-  'run',
-  'start an experiment, or attach to it, and show its progress until it ends',
-  [
-    'colloquy run quickstart                            # one of those that `colloquy presets` lists',
-    'colloquy run my.yaml name=second seed=1 iterations=5',
-    'colloquy run quickstart --detach                   # start it and leave',
-    'Ctrl-C leaves the experiment running; the same command comes back to it.',
-  ],
-)
+export const run = command('run', [
+  'colloquy run quickstart                            # one of those that `colloquy presets` lists',
+  'colloquy run my.yaml name=second seed=1 iterations=5',
+  'colloquy run quickstart --detach                   # start it and leave',
+  'Ctrl-C leaves the experiment running; the same command comes back to it.',
+])
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--detach', 'leave at once instead of showing the progress until the end')

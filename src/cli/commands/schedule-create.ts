@@ -12,7 +12,8 @@ import { createTasks, loadHeldOut } from '../../questions/open-task.ts';
 import { guardInWords } from '../../report/findings/finding.ts';
 import { heldOutOf, readLedger } from '../../store/series.ts';
 import { openStore, type Store } from '../../store/store.ts';
-import { command, experimentInput, jsonOption, seriesName } from '../command.ts';
+import { experimentInput, seriesName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { findSchedule, overlapPolicies, scheduleFacts, scheduleTable } from '../schedule/description.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
@@ -23,15 +24,12 @@ import { taskQueues } from '../../workflows/server-names.ts';
 const machineZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** `colloquy schedule create NAME CONFIG [key=value ...] --at 02:00` */
-export const scheduleCreate = command(
-  'schedule create',
-  'run an experiment every night, each going on from the last one’s agents with fresh questions',
-  [
-    'colloquy schedule create nightly quickstart iterations=1 --at 02:00',
-    'colloquy schedule create weekdays my.yaml --cron "0 2 * * 1-5" --time-zone Europe/Paris --overlap buffer-one',
-    'colloquy schedule create careful my.yaml carry_over.max_drop=0.01 --at 23:30 --note "asked for by Ada"',
-  ],
-)
+export const scheduleCreate = command('schedule create', [
+  'colloquy schedule create nightly quickstart iterations=1 --at 02:00',
+  'colloquy schedule create weekdays my.yaml --cron "0 2 * * 1-5" --time-zone Europe/Paris --overlap buffer-one',
+  'colloquy schedule create careful my.yaml carry_over.max_drop=0.01 --at 23:30 --note "asked for by Ada"',
+])
+  .description('run an experiment every night, each going on from the last one’s agents with fresh questions')
   .argument('<name>', 'the name of the schedule and of its series', seriesName)
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')

@@ -5,19 +5,17 @@ import { experimentFiles, namesInStore, openStore, type Store } from '../../stor
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { z } from 'zod';
 import { counted } from '../../text/figures.ts';
-import { command, jsonOption, seriesName } from '../command.ts';
+import { seriesName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { printJson } from '../terminal.ts';
 import { NoNights } from './report.ts';
 
 /** `colloquy schedule prune SERIES` */
-export const schedulePrune = command(
-  'schedule prune',
-  'remove the folders of old nights of a series; the series, its models and its report stay',
-  [
-    'colloquy schedule prune nightly --dry-run       # what would be removed',
-    'colloquy schedule prune nightly --keep 30',
-  ],
-)
+export const schedulePrune = command('schedule prune', [
+  'colloquy schedule prune nightly --dry-run       # what would be removed',
+  'colloquy schedule prune nightly --keep 30',
+])
+  .description('remove the folders of old nights of a series; the series, its models and its report stay')
   .argument('<series>', 'the name of the series, which is that of its schedule', seriesName)
   .option('--keep <n>', 'keep this many of the newest nights', nightCount, 14)
   .option('--dry-run', 'only show what would be removed')

@@ -4,7 +4,8 @@ import { SeriesDamaged } from '../../store/errors.ts';
 import { type NightEntry, readLedger } from '../../store/series.ts';
 import { openStore } from '../../store/store.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
-import { command, jsonOption, seriesName } from '../command.ts';
+import { seriesName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { endingOf } from '../experiment/run.ts';
 import { readProgress } from '../experiment/progress.ts';
 import {
@@ -23,11 +24,11 @@ import { findWorkflow } from '../server/workflow.ts';
 import { colours, printJson, printTable } from '../terminal.ts';
 
 /** `colloquy schedule list` */
-export const scheduleList = command(
-  'schedule list',
-  'list the schedules: the next night of each, and how many were skipped',
-  ['colloquy schedule list', 'colloquy schedule list --json'],
-)
+export const scheduleList = command('schedule list', [
+  'colloquy schedule list',
+  'colloquy schedule list --json',
+])
+  .description('list the schedules: the next night of each, and how many were skipped')
   .addOption(jsonOption)
   .action(({ json }) =>
     withTemporal(async (temporal) => {
@@ -67,11 +68,11 @@ export async function listSchedules({ client }: Temporal): Promise<ListedSchedul
 }
 
 /** `colloquy schedule show NAME` */
-export const scheduleShow = command(
-  'schedule show',
-  'show a schedule: when, what was started, skipped and missed, and how the last nights ended',
-  ['colloquy schedule show nightly', 'colloquy schedule show nightly --json'],
-)
+export const scheduleShow = command('schedule show', [
+  'colloquy schedule show nightly',
+  'colloquy schedule show nightly --json',
+])
+  .description('show a schedule: when, what was started, skipped and missed, and how the last nights ended')
   .argument('<name>', "the schedule's name", seriesName)
   .addOption(jsonOption)
   .action((name, { json }) =>

@@ -1,6 +1,7 @@
 /** `colloquy schedule`, and those of its commands that change an existing schedule. */
 import { colloquy } from '../../config/installation.ts';
-import { command, commandLine, jsonOption, seriesName, setExitCode } from '../command.ts';
+import { seriesName } from '../arguments.ts';
+import { command, commandLine, jsonOption, setExitCode } from '../command.ts';
 import { createDisplay } from '../display.ts';
 import { followToEnd } from './run.ts';
 import { scheduleCreate } from './schedule-create.ts';
@@ -88,7 +89,8 @@ export const scheduleDelete = editCommand(
 );
 
 function editCommand(name: string, description: string, examples: readonly string[]) {
-  return command(`schedule ${name}`, description, examples)
+  return command(`schedule ${name}`, examples)
+    .description(description)
     .argument('<name>', "the schedule's name", seriesName)
     .addOption(jsonOption);
 }
@@ -108,15 +110,11 @@ function print(name: string, said: string, json: boolean | undefined): void {
 }
 
 /** `colloquy schedule ...` */
-export const schedule = command(
-  'schedule',
-  'run an experiment every night: create, list, show, pause, unpause, trigger, delete, prune',
-  [
-    'colloquy schedule create nightly quickstart iterations=1 --at 02:00',
-    'colloquy schedule show nightly',
-    'colloquy schedule create --help',
-  ],
-)
+export const schedule = command('schedule', [
+  'colloquy schedule create nightly quickstart iterations=1 --at 02:00',
+  'colloquy schedule show nightly',
+  'colloquy schedule create --help',
+])
   .addCommand(scheduleCreate)
   .addCommand(scheduleList)
   .addCommand(scheduleShow)

@@ -1,21 +1,18 @@
 import type { Server } from 'node:http';
 import { ColloquyError, exitCodes, UsageError } from '../../errors.ts';
 import { debatersOption, openAskedDebaters, withoutDebate } from './ask.ts';
-import { command, portNumber } from '../command.ts';
+import { portNumber } from '../arguments.ts';
+import { command } from '../command.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy serve` */
 export const serve = debatersOption(
-  command(
-    'serve',
-    'answer as an OpenAI server, where each request is a debate of the trained agents and a vote',
-    [
-      'colloquy serve --experiment quickstart',
-      `curl localhost:8080/v1/chat/completions -H 'content-type: application/json' \\`,
-      `  -d '{"model": "quickstart", "messages": [{"role": "user", "content": "3+4*5-6"}]}'`,
-      'COLLOQUY_SERVE_API_KEY=secret colloquy serve --series nightly --host 0.0.0.0   # the last accepted night',
-    ],
-  ),
+  command('serve', [
+    'colloquy serve --experiment quickstart',
+    `curl localhost:8080/v1/chat/completions -H 'content-type: application/json' \\`,
+    `  -d '{"model": "quickstart", "messages": [{"role": "user", "content": "3+4*5-6"}]}'`,
+    'COLLOQUY_SERVE_API_KEY=secret colloquy serve --series nightly --host 0.0.0.0   # the last accepted night',
+  ]),
 )
   .option('--port <port>', 'listen on this port', portNumber, 8080)
   .option(

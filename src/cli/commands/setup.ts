@@ -2,15 +2,11 @@ import { command } from '../command.ts';
 import { runSetUp } from '../server/set-up.ts';
 
 /** `colloquy setup` */
-export const setup = command(
-  'setup',
-  "install what npm does not: the engine's Python packages, and a Temporal CLI for the dev server",
-  [
-    'colloquy setup            # does nothing when nothing is missing',
-    'colloquy setup --qlora    # also bitsandbytes, which fine_tune.method: qlora needs',
-    'Commands that need them set up what is missing. Everything is kept in ~/.cache/colloquy, or $XDG_CACHE_HOME/colloquy.',
-  ],
-)
+export const setup = command('setup', [
+  'colloquy setup            # does nothing when nothing is missing',
+  'colloquy setup --qlora    # also bitsandbytes, which fine_tune.method: qlora needs',
+  'Commands that need them set up what is missing. Everything is kept in ~/.cache/colloquy, or $XDG_CACHE_HOME/colloquy.',
+])
   .option('--qlora', 'also install what base models in 4 bits need')
   .action(async ({ qlora }) => {
     await runSetUp('setup.mjs');

@@ -3,20 +3,17 @@ import { terminalSafe } from '../../text/safe-text.ts';
 import { isThere } from '../../store/blobs.ts';
 import { readDebates } from '../../store/records/rows.ts';
 import { begunIterations, type ExperimentFiles, experimentFiles, openStore } from '../../store/store.ts';
-import { command, experimentName, iterationNumber, jsonOption } from '../command.ts';
+import { experimentName, iterationNumber } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { colours, printJson } from '../terminal.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** `colloquy show NAME [QUESTION_ID]` */
-export const show = command(
-  'show',
-  'print one debate: what each agent said in each round, and the result of the vote',
-  [
-    'colloquy show quickstart                       # a question on which the agents differed',
-    'colloquy show quickstart train-00017           # of the newest iteration',
-    'colloquy show quickstart heldout-00003 --iteration 0      # of the base model',
-  ],
-)
+export const show = command('show', [
+  'colloquy show quickstart                       # a question on which the agents differed',
+  'colloquy show quickstart train-00017           # of the newest iteration',
+  'colloquy show quickstart heldout-00003 --iteration 0      # of the base model',
+])
   .argument('<name>', "the experiment's name", experimentName)
   .argument('[question]', "the question's id, e.g. train-00017")
   .option(

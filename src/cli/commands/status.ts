@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCodes, type ExitCode, UsageError } from '../../errors.ts';
 import { percent } from '../../text/figures.ts';
-import { command, experimentName, jsonOption, setExitCode } from '../command.ts';
+import { experimentName } from '../arguments.ts';
+import { command, jsonOption, setExitCode } from '../command.ts';
 import { listAll, type Listed, printExperimentStatus } from '../experiment/status.ts';
 import { type Temporal, tolerateOutages, withTemporal } from '../server/connect.ts';
 import { describe, hasEnded } from '../server/workflow.ts';
@@ -9,7 +10,7 @@ import { printStudyStatus } from '../study/follow.ts';
 import { clearScreen, interruptSignal, printJson, printTable } from '../terminal.ts';
 
 /** `colloquy status [NAME]` */
-export const status = command('status', 'list the experiments and studies, or show the state of one', [
+export const status = command('status', [
   'colloquy status',
   'colloquy status --filter parked        # by name, kind or state',
   'colloquy status quickstart --watch     # refreshed until it ends or Ctrl-C',

@@ -16,13 +16,14 @@ import {
 } from '../../workflows/progress.ts';
 import { budgetText, progressTable } from '../../workflows/progress-table.ts';
 import type { StudyProgress } from '../../workflows/study-progress.ts';
-import { command, experimentName, jsonOption } from '../command.ts';
+import { experimentName } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { sendUpdate, type Update } from '../server/workflow.ts';
 import { withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
 
 /** `colloquy pause NAME` */
-export const pause = steeringCommand('pause', 'stop an experiment after saving what is in flight', [
+export const pause = steeringCommand('pause', [
   'colloquy pause demo',
   'colloquy resume demo      # goes on from there',
 ]).action((name, { json }) =>
@@ -33,18 +34,15 @@ export const pause = steeringCommand('pause', 'stop an experiment after saving w
 );
 
 /** `colloquy resume NAME` */
-export const resume = steeringCommand('resume', 'go on with a paused experiment', [
-  'colloquy resume demo',
-]).action((name, { json }) =>
+export const resume = steeringCommand('resume', ['colloquy resume demo']).action((name, { json }) =>
   steer(name, json, { update: (handle) => handle.executeUpdate(resumeUpdate), done: () => 'goes on' }),
 );
 
 /** `colloquy retry NAME` */
-export const retry = steeringCommand(
-  'retry',
-  'try again what an experiment waits for, after you have removed the cause',
-  ['colloquy status demo      # shows what it waits for', 'colloquy retry demo'],
-).action((name, { json }) =>
+export const retry = steeringCommand('retry', [
+  'colloquy status demo      # shows what it waits for',
+  'colloquy retry demo',
+]).action((name, { json }) =>
   steer(name, json, {
     update: (handle) => handle.executeUpdate(retryUpdate),
     done: () => 'tries again what it waited for',
@@ -52,11 +50,10 @@ export const retry = steeringCommand(
 );
 
 /** `colloquy abort NAME` */
-export const abort = steeringCommand(
-  'abort',
-  'end an experiment as failed; what is finished stays, and `run` goes on from there',
-  ['colloquy abort demo', 'colloquy abort demo --reason "wrong model"'],
-)
+export const abort = steeringCommand('abort', [
+  'colloquy abort demo',
+  'colloquy abort demo --reason "wrong model"',
+])
   .option('--reason <text>', 'keep this text with the failure (default: none)')
   .action((name, { json, reason = '' }) =>
     steer(name, json, {
@@ -66,11 +63,7 @@ export const abort = steeringCommand(
   );
 
 /** `colloquy set-iterations NAME N` */
-export const setIterations = steeringCommand(
-  'set-iterations',
-  'change after how many iterations a running experiment ends',
-  ['colloquy set-iterations demo 5'],
-)
+export const setIterations = steeringCommand('set-iterations', ['colloquy set-iterations demo 5'])
   .argument('<iterations>', 'iterations in all; not less than the current one', iterationCount)
   .action((name, iterations, { json }) =>
     steer(name, json, {
@@ -80,15 +73,11 @@ export const setIterations = steeringCommand(
   );
 
 /** `colloquy set-budget NAME key=value ...` */
-export const setBudget = steeringCommand(
-  'set-budget',
-  'set limits of an experiment’s budget, or of the total budget of a study; what waits because it was used up goes on',
-  [
-    'colloquy set-budget demo tokens=2000000',
-    'colloquy set-budget demo wall_seconds=36000 device_seconds=null     # null: no limit',
-    'colloquy set-budget my-study tokens=50000000     # of all its experiments together: total_budget',
-  ],
-)
+export const setBudget = steeringCommand('set-budget', [
+  'colloquy set-budget demo tokens=2000000',
+  'colloquy set-budget demo wall_seconds=36000 device_seconds=null     # null: no limit',
+  'colloquy set-budget my-study tokens=50000000     # of all its experiments together: total_budget',
+])
   .argument('<limits...>', 'tokens, device_seconds and wall_seconds, as key=value')
   .action(async (name, limits, { json }) => {
     const answer = await withTemporal((temporal) =>
@@ -114,16 +103,12 @@ export const setBudget = steeringCommand(
   });
 
 /** `colloquy change NAME key=value ...` */
-export const change = steeringCommand(
-  'change',
-  'change settings of a running experiment that no finished work depends on',
-  [
-    'colloquy change demo fine_tune.learning_rate=1e-4',
-    'colloquy change demo fine_tune.per_device_train_batch_size=2 fine_tune.gradient_checkpointing=true',
-    'colloquy retry demo       # if it waits',
-    `These settings, and those below them, can be changed: ${Object.keys(changeableSettings).join(', ')}.`,
-  ],
-)
+export const change = steeringCommand('change', [
+  'colloquy change demo fine_tune.learning_rate=1e-4',
+  'colloquy change demo fine_tune.per_device_train_batch_size=2 fine_tune.gradient_checkpointing=true',
+  'colloquy retry demo       # if it waits',
+  `These settings, and those below them, can be changed: ${Object.keys(changeableSettings).join(', ')}.`,
+])
   .argument('<settings...>', 'as key=value')
   .action((name, settings, { json }) =>
     steer(name, json, {
@@ -142,8 +127,8 @@ function changeText({ path, before, after, fromIteration }: ConfigChange): strin
   return `${path} is ${JSON.stringify(after)} (was ${JSON.stringify(before)}) from iteration ${fromIteration} on`;
 }
 
-function steeringCommand(name: string, description: string, examples: readonly string[]) {
-  return command(name, description, examples)
+function steeringCommand(name: string, examples: readonly string[]) {
+  return command(name, examples)
     .argument('<name>', "the experiment's name", experimentName)
     .addOption(jsonOption);
 }

@@ -5,15 +5,8 @@ import { configDifference } from '../../config/resolve.ts';
 import { resolveStudy, type Study } from '../../config/study.ts';
 import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
-import {
-  command,
-  commandLine,
-  jsonOption,
-  priorityOption,
-  setExitCode,
-  studyFromConfig,
-  weightOption,
-} from '../command.ts';
+import { studyFromConfig } from '../arguments.ts';
+import { command, commandLine, jsonOption, priorityOption, setExitCode, weightOption } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import { differenceText } from '../experiment/run.ts';
 import { type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
@@ -23,17 +16,13 @@ import { followStudy, printStudyEnding } from '../study/follow.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy study CONFIG [key=value ...]` */
-export const study = command(
-  'study',
-  'run methods x experiments x seeds and compare them: the tables and figures of the paper',
-  [
-    'colloquy study laptop             # one that `colloquy presets` lists, on this machine alone',
-    `colloquy study table-1 'seeds=[0,1,2]'`,
-    'colloquy study mine.yaml --detach',
-    'The same command goes on where it was; with more methods or seeds it runs only those.',
-    'Without a configured Temporal server, or without a worker, it starts its own and stops it at the end.',
-  ],
-)
+export const study = command('study', [
+  'colloquy study laptop             # one that `colloquy presets` lists, on this machine alone',
+  `colloquy study table-1 'seeds=[0,1,2]'`,
+  'colloquy study mine.yaml --detach',
+  'The same command goes on where it was; with more methods or seeds it runs only those.',
+  'Without a configured Temporal server, or without a worker, it starts its own and stops it at the end.',
+])
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs/studies')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option(

@@ -6,7 +6,8 @@ import type { Told } from '../../ui/contents.ts';
 import type { LiveExperiment } from '../../ui/experiment-page.tsx';
 import type { Live } from '../../ui/server.ts';
 import { waitingNotes } from '../../workflows/waiting-notes.ts';
-import { command, portNumber } from '../command.ts';
+import { portNumber } from '../arguments.ts';
+import { command } from '../command.ts';
 import { liveProgress, readSnapshot, unpauseCommand } from '../experiment/progress.ts';
 import { endedBy, failureLine, inFlightLines, listAll } from '../experiment/status.ts';
 import { connect, type Temporal } from '../server/connect.ts';
@@ -17,17 +18,13 @@ import { listSchedules } from './schedule-show.ts';
 import { listening, untilAborted } from './serve.ts';
 
 /** `colloquy ui` */
-export const ui = command(
-  'ui',
-  'show the store in a browser: experiments as they run, reports, debates, comparisons, studies and nights',
-  [
-    'colloquy ui                               # prints its address; Ctrl-C ends it',
-    'colloquy ui --port 0                      # any free port',
-    'COLLOQUY_STORE=s3://bucket/runs colloquy ui',
-    'ssh -L 8234:127.0.0.1:8234 HOST colloquy ui        # of another machine, in the browser of this one',
-    'The pages only show: nothing in them can change an experiment. They answer to this machine alone, and need no Temporal server.',
-  ],
-)
+export const ui = command('ui', [
+  'colloquy ui                               # prints its address; Ctrl-C ends it',
+  'colloquy ui --port 0                      # any free port',
+  'COLLOQUY_STORE=s3://bucket/runs colloquy ui',
+  'ssh -L 8234:127.0.0.1:8234 HOST colloquy ui        # of another machine, in the browser of this one',
+  'The pages only show: nothing in them can change an experiment. They answer to this machine alone, and need no Temporal server.',
+])
   .option('--port <port>', 'the port to listen on; 0 means any free one', portNumber, 8234)
   .action(async ({ port }) => {
     const store = openStore();

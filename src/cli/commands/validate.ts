@@ -7,21 +7,18 @@ import { type ModelNeeds, neededByAll, type NeededModel, neededModels } from '..
 import { openStore } from '../../store/store.ts';
 import { count, counted, duration, listed, sizeText } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
-import { command, experimentFromConfig, jsonOption, studyFromConfig } from '../command.ts';
+import { experimentFromConfig, studyFromConfig } from '../arguments.ts';
+import { command, jsonOption } from '../command.ts';
 import { type Checked, checkExperiment } from '../experiment/check.ts';
 import { colours, printJson, shortPath } from '../terminal.ts';
 
 /** `colloquy validate CONFIG [key=value ...]` */
-export const validate = command(
-  'validate',
-  'check a config, its questions, its endpoint and its model, and print every setting and what it will take',
-  [
-    'colloquy validate quickstart',
-    'colloquy validate my.yaml iterations=5 task.train_size=100',
-    `colloquy validate --study laptop 'seeds=[0,1,2]'     # a study, and each of its experiments`,
-    'An endpoint or a trainer that this machine’s configuration does not have is an error here, although a worker elsewhere may have it.',
-  ],
-)
+export const validate = command('validate', [
+  'colloquy validate quickstart',
+  'colloquy validate my.yaml iterations=5 task.train_size=100',
+  `colloquy validate --study laptop 'seeds=[0,1,2]'     # a study, and each of its experiments`,
+  'An endpoint or a trainer that this machine’s configuration does not have is an error here, although a worker elsewhere may have it.',
+])
   .argument('<config>', 'a YAML or JSON file, or the name of one in configs')
   .argument('[overrides...]', 'settings to change, as key=value')
   .option('--study', 'take it as the config of a study')
@@ -183,7 +180,7 @@ function allOf(checks: ReadonlyMap<string, Checked>): Parameters<typeof budgetOu
 }
 
 /** `colloquy presets` */
-export const presets = command('presets', 'list the configs and studies that come with Colloquy', [
+export const presets = command('presets', [
   'colloquy presets',
   `temporal workflow start ... --input '{"preset": "quickstart"}'`,
 ])

@@ -1,8 +1,9 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { exitCodes } from '../../errors.ts';
-import { type DeploymentVersion, deploymentVersion } from '../../workers/start.ts';
+import type { DeploymentVersion } from '../../workers/start.ts';
 import { type TaskQueue, taskQueues } from '../../workflows/server-names.ts';
-import { command, portNumber, setExitCode } from '../command.ts';
+import { portNumber } from '../arguments.ts';
+import { command, setExitCode } from '../command.ts';
 import { connect, devDatabase, useLocalServer } from '../server/connect.ts';
 import { requireTools } from '../server/set-up.ts';
 import { interruptSignal, workerPatienceMs } from '../terminal.ts';
@@ -10,7 +11,7 @@ import { interruptSignal, workerPatienceMs } from '../terminal.ts';
 const allQueues = Object.values(taskQueues);
 
 /** `colloquy worker [--queues a,b]` */
-export const worker = command('worker', 'serve the task queues until Ctrl-C, which saves what is in flight', [
+export const worker = command('worker', [
   'colloquy worker',
   `colloquy worker --queues ${taskQueues.debate},${taskQueues.gpu}      # e.g. on a machine with a GPU`,
   'TEMPORAL_ADDRESS=temporal.example:7233 colloquy worker',
@@ -18,11 +19,11 @@ export const worker = command('worker', 'serve the task queues until Ctrl-C, whi
   .option('--queues <a,b>', `serve some of ${allQueues.join(', ')} (default: all)`, queueList)
   .option('--quiet', 'log only to runs/logs/worker.log')
   .action(async ({ queues = allQueues, quiet }) => {
+    // Imported only here: it loads Temporal's native core and the bundler.
+    const { deploymentVersion, startWorkers } = await import('../../workers/start.ts');
     const version = deploymentVersion();
     // Fine-tunes need it. A worker that debates alone may do so with servers elsewhere.
     if (queues.includes(taskQueues.gpu)) await requireTools('python');
-    // Imported only here: it loads Temporal's native core and the bundler, which would slow down every other command.
-    const { startWorkers } = await import('../../workers/start.ts');
     // Connecting first, because its error explains what to do.
     const temporal = await connect();
     await temporal.close();
@@ -58,15 +59,11 @@ function queueList(given: string): TaskQueue[] {
 }
 
 /** `colloquy dev` */
-export const dev = command(
-  'dev',
-  'start everything on one machine: a Temporal dev server with its web UI, and a worker',
-  [
-    'colloquy dev',
-    'colloquy dev --port 7300 --ui-port 8300',
-    `temporal workflow start --type experiment --task-queue colloquy --workflow-id demo --input '{}'`,
-  ],
-)
+export const dev = command('dev', [
+  'colloquy dev',
+  'colloquy dev --port 7300 --ui-port 8300',
+  `temporal workflow start --type experiment --task-queue colloquy --workflow-id demo --input '{}'`,
+])
   .option('--port <port>', 'give the server this port, or another one if it is taken', portNumber, 7233)
   .option('--ui-port <port>', 'give the web UI this port, or another one if it is taken', portNumber, 8233)
   .action(async ({ port, uiPort }) => {

@@ -11,7 +11,7 @@ import { trackersBehind } from '../../observe/trackers/track.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
 import { shellWord, terminalSafe } from '../../text/safe-text.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
-import type { Experiment } from '../command.ts';
+import type { Experiment } from '../arguments.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
 import { type Failed, failureOf, findWorkflow, hasEnded } from '../server/workflow.ts';
 import { type Sharing, unservedQueues } from '../server/workflow.ts';

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { tools } from '../../../src/config/installation.ts';
-import { candidates } from '../../../src/cli/commands/completion.ts';
-import { program } from '../../../src/cli/run-cli.ts';
+import { candidates } from '../../../src/cli/candidates.ts';
+import { programFor } from '../../../src/cli/run-cli.ts';
 import { colloquy } from '../colloquy.ts';
 
 const names = { experiments: ['quickstart', 'second'], series: ['nightly'], studies: ['laptop-2'] };
+const program = await programFor();
 const completed = (...words: string[]) => candidates(program, words, names).map(({ word }) => word);
 
 describe('colloquy completion', () => {
@@ -66,7 +67,7 @@ describe.each(shells)('the script for %s, in that shell', (shell) => {
     try {
       const script = join(folder, 'script');
       await writeFile(script, `${(await colloquy('completion', shell)).out}\n`);
-      // In place of the program, which takes seconds to start: it keeps what it is called with, and says what the program would say.
+      // In place of the program: it keeps what it is called with, and says what the program would say.
       const program = join(folder, 'colloquy');
       await writeFile(program, `#!/bin/sh\nprintf '%s\\n' "$@" > ${folder}/args\ncat ${folder}/words\n`);
       await chmod(program, 0o755);

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Experiment } from '../../../src/cli/command.ts';
+import type { Experiment } from '../../../src/cli/arguments.ts';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { connect, type Temporal } from '../../../src/cli/server/connect.ts';
 import {
