@@ -7,7 +7,6 @@ import type { Difference } from '../../config/resolve.ts';
 import { isThere } from '../../store/blobs.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
 import { type ExperimentResult, experimentResultSchema, findFinished } from '../../store/records/result.ts';
-import { trackersBehind } from '../../observe/trackers/track.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
 import { shellWord, terminalSafe } from '../../text/safe-text.ts';
 import { taskQueues } from '../../workflows/server-names.ts';
@@ -288,6 +287,7 @@ async function printResult(result: ExperimentResult): Promise<void> {
   const one = distilled && `Distilled: ${distilledText(distilled.evaluation)}`;
   for (const said of [night?.said, guard?.said, answer?.said, one]) if (said) console.log(`${said}\n`);
   for (const text of warningsText(result.warnings)) console.log(`${text}\n`);
+  const { trackersBehind } = await import('../../observe/trackers/track.ts');
   for (const text of await trackersBehind(files)) console.log(`${text}\n`);
   if (!(await isThere(files.report)))
     return console.log('The report is in the store of the worker that made it.');

@@ -28,7 +28,6 @@ import { experimentNameSchema } from '../../config/names.ts';
 import { chosenIteration } from '../../algorithm/guard.ts';
 import { experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
-import { trackersBehind } from '../../observe/trackers/track.ts';
 import { searchAttributes } from '../../workflows/server-names.ts';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 
@@ -41,6 +40,8 @@ export async function printExperimentStatus(
   const snapshot = await readSnapshot(temporal, name);
   const { status, progress } = snapshot;
   const failure = await endedBy(temporal, name, snapshot);
+  // Imported only here: it loads what speaks to trackers.
+  const { trackersBehind } = await import('../../observe/trackers/track.ts');
   const behind = await trackersBehind(experimentFiles(openStore(), name));
   if (json)
     printJson({
