@@ -51,18 +51,18 @@ def prompt_of(tokenizer, messages) -> list[int]:
 
 
 @contextlib.contextmanager
-def engine_process(program: str, *options: str, fresh: bool = False):
+def engine_process(program: str, *options: str, fresh: bool = False, stderr: Path | None = None):
     """Runs serve.py or train.py as a process, which has ended when the block ends.
 
     By default it is forked from a process that has loaded the libraries, since each load takes about 6 s of CPU. With `fresh` it is
-    started as the product starts it.
+    started as the product starts it. What a forked one writes on stderr goes to the file `stderr`, if that is given.
     """
     options = ("--threads", "1", *options)
     if fresh:
         command = [sys.executable, str(ENGINE / program), *options]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
     else:
-        process = ForkedProgram(program, options)
+        process = ForkedProgram(program, options, stderr)
     try:
         yield process
     finally:
@@ -73,14 +73,14 @@ def engine_process(program: str, *options: str, fresh: bool = False):
 class ForkedProgram:
     """A process of its own that runs a program, with as much of subprocess.Popen as the tests use."""
 
-    def __init__(self, program: str, options: tuple[str, ...]):
+    def __init__(self, program: str, options: tuple[str, ...], stderr: Path | None):
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["forked_libraries"])
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", os.pathsep.join((str(ENGINE), str(TESTS))))  # of that process alone
             forkserver.ensure_running()
         (their_stdin, our_stdin), (our_stdout, their_stdout) = context.Pipe(duplex=False), context.Pipe(duplex=False)
-        self._process = context.Process(target=_run_program, args=(program, options, their_stdin, their_stdout))
+        self._process = context.Process(target=_run_program, args=(program, options, their_stdin, their_stdout, stderr))
         self._process.start()
         their_stdin.close()
         their_stdout.close()
@@ -100,12 +100,15 @@ class ForkedProgram:
         return self._process.exitcode
 
 
-def _run_program(program: str, options: tuple[str, ...], stdin, stdout) -> None:
+def _run_program(program: str, options: tuple[str, ...], stdin, stdout, stderr: Path | None) -> None:
     """In the forked process: what `python program options` does."""
     for end, number in ((stdin, 0), (stdout, 1)):
         os.dup2(end.fileno(), number)
         end.close()
     sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
+    if stderr is not None:
+        with stderr.open("w") as file:
+            os.dup2(file.fileno(), 2)
     sys.argv = [str(ENGINE / program), *options]
     runpy.run_path(sys.argv[0], run_name="__main__")
 

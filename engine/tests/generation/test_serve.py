@@ -306,11 +306,11 @@ def test_it_leaves_when_its_parent_is_killed(model_dir, tmp_path):
 
 
 def test_a_missing_model_is_said_on_stderr_and_to_the_supervisor(tmp_path):
-    command = [sys.executable, str(ENGINE / "serve.py"), "--model", str(tmp_path)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 2 and "Cannot load the model" in result.stderr
-    refusal = json.loads(result.stdout)
-    assert refusal["event"] == "refuses" and refusal["message"].startswith("Cannot load the model")
+    with engine_process("serve.py", "--model", str(tmp_path), stderr=tmp_path / "stderr") as process:
+        refusal = next_event(process)
+        assert refusal["event"] == "refuses" and refusal["message"].startswith("Cannot load the model")
+        assert process.wait(120) == 2 and process.stdout.read() == ""
+    assert "Cannot load the model" in (tmp_path / "stderr").read_text()
 
 
 def _alive(pid):
