@@ -5,10 +5,13 @@ const order = [
   'engine/python',
   'workflows/experiment',
   'faults/faults-in-one-world',
-  'engines/trainer.test',
-  'workflows/scheduled-nights',
   'faults/',
+  'examples.test',
+  'workflows/hosted-models',
+  'workflows/embedded-model',
   'workflows/code-versions',
+  'workflows/scheduled-nights',
+  'workflows/guard',
   'workflows/study',
   'export/load-back',
   'workflows/',
@@ -20,6 +23,7 @@ const order = [
   'workers/dev-server',
   'cli/schedule',
   'report/write-study-report',
+  'engines/trainer.test',
 ];
 
 /** The order in which files are begun. */
