@@ -1,10 +1,13 @@
 import { rmSync } from 'node:fs';
-import { afterAll } from 'vitest';
+import { afterAll, onTestFinished, TestRunner } from 'vitest';
 import { scratchFolder } from '../support/scratch-folder.ts';
 
-/** An empty folder, which is removed after the tests of the file. */
+/** An empty folder, which is removed after the test that asks for it, or else after the tests of the file. */
 export function temporaryFolder(name?: string): string {
   const folder = scratchFolder(name);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  // Within a test, vitest would never call a function that is given to afterAll.
+  if (TestRunner.getCurrentTest() === undefined) afterAll(remove);
+  else onTestFinished(remove);
   return folder;
 }
