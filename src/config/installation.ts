@@ -81,7 +81,8 @@ export function tools(file: string = toolsFileOf(projectRoot)): Tools {
   if (typeof named !== 'object' || named === null) throw new ToolsMissing(`${file} does not name the tools`);
   const pathOf = (name: keyof Tools): string => {
     const path: unknown = (named as Partial<Record<keyof Tools, unknown>>)[name];
-    if (typeof path !== 'string' || path === '') throw new ToolsMissing(`${file} does not name ${toolNames[name]}`);
+    if (typeof path !== 'string' || path === '')
+      throw new ToolsMissing(`${file} does not name ${toolNames[name]}`);
     if (!existsSync(path))
       throw new ToolsMissing(`${toolNames[name]} is not at ${path}, the path in ${file}`);
     return path;
