@@ -61,3 +61,38 @@ it('a pool that many requests end at once ends the process that they mean, and n
   expect(end).toHaveBeenCalledTimes(1);
   await pool.close();
 });
+
+it('a conversation stays with the process that has its beginning, until another has much less to do', async () => {
+  vi.useFakeTimers();
+  try {
+    const pool = createEnginePool(() => engine('at once'), { most: () => 2, busyMs: 1_000 });
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const asked: Promise<void>[] = [];
+    /** The process that gets a request, which it has until all finish. */
+    const ask = (conversation?: string): Promise<RunningEngine> =>
+      new Promise((resolve) => {
+        const work = (running: RunningEngine): Promise<void> => {
+          resolve(running);
+          return finished;
+        };
+        asked.push(pool.use(signal, work, conversation));
+      });
+    const first = await ask();
+    for (let requests = 1; requests < 20; requests += 1) await ask();
+    await vi.advanceTimersByTimeAsync(1_500);
+    // The second process has nothing to do: it gets all new conversations, and keeps the one that it has for a while after it has caught up.
+    const second = await ask('a');
+    expect(second).not.toBe(first);
+    for (let requests = 1; requests < 20; requests += 1) await ask();
+    expect(await ask('b')).toBe(first);
+    for (let requests = 0; requests < 7; requests += 1) expect(await ask('a')).toBe(second);
+    // Now the second process has 27 requests, and the first one 21.
+    expect(await ask('a')).toBe(first);
+    finish();
+    await Promise.all(asked);
+    await pool.close();
+  } finally {
+    vi.useRealTimers();
+  }
+});

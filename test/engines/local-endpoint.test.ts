@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Message } from '../../src/algorithm/prompts.ts';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { createEndpoints, type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { EngineClosed, OtherWeights, WholeModelsUnsupported } from '../../src/engines/errors.ts';
@@ -48,8 +49,14 @@ const patience = { timeout: 20_000, interval: 5 };
 describe('the engine processes of a local endpoint', () => {
   const pids = (answers: readonly { readonly text: string }[]) =>
     new Set(answers.map(({ text }) => Number(text)));
-  const ask = async (endpoint: Endpoint, count: number, model = base) =>
-    pids(await Promise.all(Array.from({ length: count }, () => endpoint.chat(model, request, signal))));
+  /** The processes that answer so many conversations. */
+  const ask = async (endpoint: Endpoint, count: number, model = base) => {
+    const asked = Array.from({ length: count }, (_, index) => {
+      const messages = [{ role: 'user' as const, content: `question ${index}` }];
+      return endpoint.chat(model, { ...request, messages }, signal);
+    });
+    return pids(await Promise.all(asked));
+  };
 
   /** With three processes, which are there once there was much to answer. */
   async function pooled(model = base) {
@@ -62,6 +69,16 @@ describe('the engine processes of a local endpoint', () => {
   it('are more than one once there is much to answer, and share the requests', async () => {
     const { starts } = await pooled();
     expect(starts()).toHaveLength(3);
+  });
+
+  it('keep their conversations', async () => {
+    const { endpoint } = await pooled();
+    const question = { role: 'user' as const, content: 'a question of its own' };
+    const rounds: Message[][] = [[question]];
+    for (const said of ['one', 'two'])
+      rounds.push([question, { role: 'assistant', content: said }, { role: 'user', content: 'and?' }]);
+    const answers = rounds.map((messages) => endpoint.chat(base, { ...request, messages }, signal));
+    expect(pids(await Promise.all(answers)).size).toBe(1);
   });
 
   it('each have the adapters that they are asked for', async () => {

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from ..protocol.process import default_threads, refused_by_system
 from .chat_tokens import end_tokens
 from .exactness import Inexact, OwnLogits, own_logits, require_exact
-from .independence import independent_of_neighbours
+from .independence import independent_of_beginnings, independent_of_neighbours
 from .key_value_store import AttentionOptionUnknown
 
 SMALL_MODEL_PARAMETERS = 50_000_000
@@ -36,6 +36,7 @@ class BaseModel:
     dtype: torch.dtype
     linears: dict[str, nn.Linear]  # the modules that adapters can adapt, by name
     fill_up: bool  # whether passes are filled up, so that an answer's bits do not depend on its neighbours (key_value_store.py)
+    keeps_prompts: bool  # whether a prompt may be read after a beginning that is known, without other answers
     one_thread: bool  # whether it computes with one thread of a CPU, so that more processes answer more
     weights: str  # SHA-256 of the name that src/store/models.ts (baseModelHash) gives to its weights
 
@@ -72,13 +73,17 @@ def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto"
         if target.type == "cpu":
             torch.set_num_threads(threads or (1 if small else default_threads()))
         network, own, fill_up = _made_exact(network, context_length, dtype == "auto" and small)
+        # Where bits are not the same anyway, a known beginning changes no more than another batch does.
+        keeps_prompts = not fill_up or independent_of_beginnings(network, own.linears, context_length)
     except Exception as error:  # a family that cannot run fails in a way of its own
         if may_pass(error):
             raise
         raise ModelNotServable(_cannot_run(config, name_or_path, error)) from error
     ends = end_tokens(network.generation_config, tokenizer)
     weights, one_thread = weights_name(name_or_path), target.type == "cpu" and torch.get_num_threads() == 1
-    return BaseModel(name_or_path, network, tokenizer, ends, context_length, target, network.dtype, own.linears, fill_up, one_thread, weights)
+    return BaseModel(
+        name_or_path, network, tokenizer, ends, context_length, target, network.dtype, own.linears, fill_up, keeps_prompts, one_thread, weights
+    )
 
 
 def is_small(network: PreTrainedModel) -> bool:

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from .adapters import Adapter, linear_modules
 from .key_value_store import SLOT_ATTENTION, KeyValueStore, store_forward
 from .mixed_adapters import MixedAdapters
+from .prompt_cache import PromptCache
 
 # Of a logit. In half precision another rounding of the input alone changes more than that; then its effect counts, times the factor
 # (measured on six families: the engine differs by at most 1.0 times that effect).
@@ -84,16 +85,27 @@ def _run_as_engine(network: PreTrainedModel, own: OwnLogits, adapters: MixedAdap
 
 
 def engine_logits(
-    network: PreTrainedModel, mixed: MixedAdapters, texts: list[Text], of: list[Adapter | None], fill_up: bool = False
+    network: PreTrainedModel,
+    mixed: MixedAdapters,
+    texts: list[Text],
+    of: list[Adapter | None],
+    fill_up: bool = False,
+    cache: PromptCache | None = None,
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
-    """The engine's logits at the ends of the prompts, then in each step, with the place of each row's text."""
+    """The engine's logits at the ends of the prompts, then in each step, with the place of each row's text. What the cache knows is not
+    read again, and what has been read is put into it."""
     store: KeyValueStore[int] = KeyValueStore(network.dtype, network.device)
-    lengths = [len(text.prompt) for text in texts]
-    positions = store.begin_prompts(lengths, [[place] for place in range(len(texts))])
+    known = [cache.find(adapter, text.prompt) if cache else None for text, adapter in zip(texts, of, strict=True)]
+    positions = store.begin_prompts([len(text.prompt) for text in texts], [[place] for place in range(len(texts))], known)
+    unread = [text.prompt[beginning.length if beginning else 0 :] for text, beginning in zip(texts, known, strict=True)]
+    lengths = [len(each) for each in unread]
     mixed.route_tokens(of, lengths)
     ends = torch.tensor(lengths, device=network.device).cumsum(0) - 1
-    tokens = [token for text in texts for token in text.prompt]
+    tokens = [token for each in unread for token in each]
     yield list(range(len(texts))), store_forward(network, store, [tokens], positions, ends, fill_up)[0]
+    if cache:
+        for text, adapter, layers in zip(texts, of, store.prompts_read, strict=True):
+            cache.keep(adapter, text.prompt, layers)
     for step in range(STEPS):
         rows = store.rows
         positions = store.begin_step()
@@ -187,4 +199,4 @@ def random_adapter(linears: dict[str, nn.Linear], rank: int) -> Adapter:
         a = torch.randn(rank, module.in_features, generator=draw) / module.in_features**0.5
         b = torch.randn(module.out_features, rank, generator=draw) * 0.1 * float(weight.float().std()) * module.in_features**0.5
         pairs[name] = (a.to(weight), b.to(weight))
-    return Adapter("probe", "", "", rank, pairs)
+    return Adapter("probe", "", f"probe of rank {rank}", rank, pairs)

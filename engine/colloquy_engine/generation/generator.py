@@ -14,11 +14,16 @@ from .base_model import BaseModel
 from .generation_request import Choice, GenerationRequest, finish_reason
 from .key_value_store import KeyValueStore, LongPrompt, store_forward
 from .mixed_adapters import MixedAdapters
+from .prompt_cache import PromptCache
+from .prompt_pass import Reading, next_pass
 from .sampling import choose_tokens, score_prompt, score_tokens, uniforms
 
 log = logging.getLogger(__name__)
 
-# Prompt tokens read in one pass: enough to keep the cores busy, and few enough that running answers wait only briefly.
+# Prompts are read together up to this many tokens: enough to keep the cores busy, and few enough that running answers wait only briefly
+# and that the numbers between two layers fit into the cores' caches.
+_PASS_TOKENS = 1024
+# A prompt of at most this many tokens is read in one pass.
 _PROMPT_TOKENS = 4096
 # A longer prompt is read in slices of this many tokens, with a step of the running answers after each.
 _SLICE_TOKENS = 512
@@ -53,6 +58,7 @@ class Generator:
         self._model, self._max_batch_size, self._max_queue = model, max_batch_size, max_queue
         self._adapters = MixedAdapters(model.network)
         self._store: KeyValueStore[Row] = KeyValueStore(model.dtype, model.device)
+        self._cache = PromptCache(exact=model.fill_up) if model.keeps_prompts else None
         self._inbox: queue.SimpleQueue[GenerationRequest | None] = queue.SimpleQueue()
         self._waiting: deque[GenerationRequest] = deque()
         self._waited = 0  # steps since a request began to wait
@@ -122,26 +128,32 @@ class Generator:
         self._entering = [request for request in self._entering if len(request.prompt) <= self._whole_tokens(request)]
         self._entering.sort(key=_company)
         while self._entering:
-            count = _fitting(self._entering, self._whole_tokens(self._entering[0]))
-            self._read_prompts(self._entering[:count])
+            most = min(_PASS_TOKENS, self._whole_tokens(self._entering[0]))
+            count, readings = next_pass(self._entering, most, self._cache)
+            self._read_prompts(readings)
             del self._entering[:count]
             self._waited = 0
 
-    def _read_prompts(self, batch: list[GenerationRequest]) -> None:
-        lengths = [len(request.prompt) for request in batch]
-        positions = self._store.begin_prompts(lengths, [[(r, choice) for choice in r.choices] for r in batch])
-        self._adapters.route_tokens([request.adapter for request in batch], lengths)
+    def _read_prompts(self, readings: list[Reading]) -> None:
+        rows = [[(request, choice) for request in each.requests for choice in request.choices] for each in readings]
+        known = [each.beginning for each in readings]
+        positions = self._store.begin_prompts([len(each.prompt) for each in readings], rows, known)
+        lengths = [each.new_tokens for each in readings]
+        self._adapters.route_tokens([each.adapter for each in readings], lengths)
         ends = torch.as_tensor(np.cumsum(lengths) - 1, device=self._model.device)
-        scoring = batch[0].prompt_logprobs is not None
-        tokens = [token for request in batch for token in request.prompt]
+        scoring = readings[0].requests[0].prompt_logprobs is not None
+        tokens = [token for each in readings for token in each.prompt[-each.new_tokens :]]
         logits = self._forward([tokens], positions, 0 if scoring else ends)[0]
         if scoring:
-            for request, own in zip(batch, logits.split(lengths), strict=True):
+            for each, own in zip(readings, logits.split(lengths), strict=True):
+                [request] = each.requests
                 request.prompt_scores = [None, *score_prompt(own[:-1], request.prompt[1:], request.prompt_logprobs)]
             logits = logits[ends]
-        rows = [(request, choice) for request in batch for choice in request.choices]
-        source = np.repeat(np.arange(len(batch)), [len(request.choices) for request in batch])
-        self._extend(rows, logits[torch.as_tensor(source, device=logits.device)])
+        elif self._cache is not None:
+            for each, layers in zip(readings, self._store.prompts_read, strict=True):
+                self._cache.keep(each.adapter, each.prompt, layers)
+        source = np.repeat(np.arange(len(readings)), [len(each) for each in rows])
+        self._extend([row for each in rows for row in each], logits[torch.as_tensor(source, device=logits.device)])
 
     def _whole_tokens(self, request: GenerationRequest) -> int:
         """The most tokens of prompts like this one that are read in one pass."""
@@ -249,12 +261,3 @@ def _company(request: GenerationRequest) -> tuple:
     # Prompts that need the logits of all their tokens are read separately; those of one adapter are read together (MixedAdapters.route_tokens).
     return (request.prompt_logprobs is not None, id(request.adapter))
 
-
-def _fitting(batch: list[GenerationRequest], most: int) -> int:
-    """How many requests, from the first on, are read in one pass of at most `most` tokens; at least one."""
-    tokens = 0
-    for count, request in enumerate(batch):
-        tokens += len(request.prompt)
-        if count and (tokens > most or _company(request)[0] != _company(batch[0])[0]):
-            return count
-    return len(batch)

@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
 
+from .prompt_cache import Beginning, KeysAndValues
 from .slot_pool import SlotPool
 
 SLOT_ATTENTION = "colloquy_slots"  # the name of the attention implementation
@@ -24,6 +25,7 @@ MIN_ROWS = 32
 ROW_BLOCK = 16
 
 _SHORTEST_POOL = 32  # prompt tokens; each larger pool takes prompts that are up to four times as long
+_EMPTY_POOL_BYTES = 2**28  # a pool without answers is kept up to this size
 
 Row = TypeVar("Row")
 
@@ -37,13 +39,16 @@ class AttentionPiece:
     value: torch.Tensor
     mask: torch.Tensor | None  # additive; None for a prompt, which is causal
     earlier: int = 0  # of a long prompt: how many of the keys belong to the slices before
+    known: int = 0  # of a prompt whose beginning has been read before: how many of the keys belong to it
 
 
 @dataclass(frozen=True)
 class _Prompt:
-    span: slice
+    span: slice  # of the tokens of the pass
     pool: SlotPool
-    slots: list[int]
+    slots: slice
+    beginning: Beginning | None
+    layers: KeysAndValues
 
 
 class LongPrompt:
@@ -83,16 +88,23 @@ class KeyValueStore(Generic[Row]):
     def rows(self) -> list[Row]:
         return [row for pool in self._pools.values() for row in pool.rows]
 
-    def begin_prompts(self, lengths: list[int], rows: list[list[Row]]) -> torch.Tensor:
-        """Prepares packed prompts of these lengths, each for one or more new rows. Returns the position_ids, [1, tokens]."""
-        self._prompts, self._long, first = [], None, 0
-        for length, prompt_rows in zip(lengths, rows, strict=True):
+    def begin_prompts(self, lengths: list[int], rows: list[list[Row]], known: list[Beginning | None] | None = None) -> torch.Tensor:
+        """Prepares packed prompts of these lengths, each for one or more new rows, without their known beginnings. Returns the
+        position_ids, [1, tokens]."""
+        self._prompts, self._long, positions, first = [], None, [], 0
+        for length, prompt_rows, beginning in zip(lengths, rows, known or [None] * len(lengths), strict=True):
             pool = self._pool_for(length)
             slots = pool.arrive(prompt_rows, length)
-            self._prompts.append(_Prompt(slice(first, first + length), pool, slots))
-            first += length
-        positions = np.concatenate([np.arange(length) for length in lengths])
-        return torch.as_tensor(positions, device=self._device).unsqueeze(0)
+            positions.append(np.arange(beginning.length if beginning else 0, length))
+            end = first + len(positions[-1])
+            self._prompts.append(_Prompt(slice(first, end), pool, slots, beginning, {}))
+            first = end
+        return torch.as_tensor(np.concatenate(positions), device=self._device).unsqueeze(0)
+
+    @property
+    def prompts_read(self) -> list[KeysAndValues]:
+        """The keys and values of each whole prompt of the pass that was forwarded last, in the order of `begin_prompts`."""
+        return [prompt.layers for prompt in self._prompts or []]
 
     def begin_slice(self, prompt: LongPrompt, tokens: int) -> torch.Tensor:
         """Prepares the next `tokens` tokens of a long prompt. Returns the position_ids, [1, tokens]."""
@@ -102,15 +114,19 @@ class KeyValueStore(Generic[Row]):
     def end_long(self, prompt: LongPrompt, rows: list[Row]) -> None:
         """Gives the new rows their places: the prompt has been read to its end."""
         pool = self._pool_for(prompt.length)
-        for slot in pool.arrive(rows, prompt.length):
-            for layer, key, value in prompt.layers():
-                pool.write_prompt(layer, slot, key, value)
+        slots = pool.arrive(rows, prompt.length)
+        for layer, key, value in prompt.layers():
+            pool.write_prompt(layer, slots, key, value)
 
     def begin_step(self) -> torch.Tensor:
         """Prepares one token for every row. Returns the position_ids, [rows, 1]."""
-        self._pools = {size: pool for size, pool in self._pools.items() if pool.rows}
         self._prompts, self._long, self._steps, positions, first = None, None, [], [], 0
-        for pool in self._pools.values():
+        for size, pool in list(self._pools.items()):
+            # The next answers come soon: to take memory anew and clear it costs more than a few steps.
+            if not pool.rows and pool.bytes > _EMPTY_POOL_BYTES:
+                del self._pools[size]
+            if not pool.rows:
+                continue
             mask = pool.begin_step(self._device, self._dtype)
             span = slice(first, first + len(pool.rows))
             self._steps.append((span, pool, mask[:, None, None, :]))
@@ -119,7 +135,7 @@ class KeyValueStore(Generic[Row]):
         return torch.as_tensor(np.concatenate(positions), device=self._device).unsqueeze(1)
 
     def end_step(self) -> None:
-        for pool in self._pools.values():
+        for _, pool, _ in self._steps:
             pool.end_step()
 
     def update(self, key: torch.Tensor, value: torch.Tensor, layer: int, *_args, **_kwargs):
@@ -133,10 +149,15 @@ class KeyValueStore(Generic[Row]):
                 pieces.append(AttentionPiece(span, *pool.write_step(layer, key[span], value[span]), mask))
             return pieces, pieces
         for prompt in self._prompts:
-            own_key, own_value = key[:, :, prompt.span], value[:, :, prompt.span]
-            for slot in prompt.slots:
-                prompt.pool.write_prompt(layer, slot, own_key[0], own_value[0])
-            pieces.append(AttentionPiece(prompt.span, own_key, own_value, None))
+            whole, known = (key[0, :, prompt.span], value[0, :, prompt.span]), 0
+            if prompt.beginning is None:
+                whole = tuple(each.contiguous() for each in whole)  # its own memory, so that what is kept of it does not keep the pass
+            else:
+                known = prompt.beginning.length
+                whole = tuple(torch.cat(each, 1) for each in zip(prompt.beginning.layer(layer), whole, strict=True))
+            prompt.pool.write_prompt(layer, prompt.slots, *whole)
+            prompt.layers[layer] = whole
+            pieces.append(AttentionPiece(prompt.span, whole[0][None], whole[1][None], None, known=known))
         return pieces, pieces
 
     def get_seq_length(self, *_args) -> int:
@@ -250,13 +271,18 @@ AttentionInterface.register(SLOT_ATTENTION, slot_attention)
 
 def _attend_prompt(query: torch.Tensor, piece: AttentionPiece, scaling: float) -> torch.Tensor:
     grouped = query.shape[1] != piece.key.shape[1]
+    # The tokens of a known beginning ask again, by zeros, and their answers are thrown away: so the others have the same products, of the
+    # same shapes, as when all are read, and get the same bits.
+    if piece.known:
+        query = functional.pad(query, (0, 0, piece.known, 0))
     # Each token of a later slice sees all slices before it: torch's own causal mask begins at the first key.
     seen = None
     if piece.earlier:
         seen = torch.ones(query.shape[2], piece.key.shape[2], dtype=torch.bool, device=query.device).tril(piece.earlier)
-    return functional.scaled_dot_product_attention(
+    attended = functional.scaled_dot_product_attention(
         query, piece.key, piece.value, attn_mask=seen, is_causal=seen is None, scale=scaling, enable_gqa=grouped
-    ).transpose(1, 2)
+    )
+    return attended[:, :, piece.known :].transpose(1, 2)
 
 
 def _attend_step(query: torch.Tensor, piece: AttentionPiece, scaling: float) -> torch.Tensor:

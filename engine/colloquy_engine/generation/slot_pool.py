@@ -30,13 +30,17 @@ class SlotPool(Generic[Row]):
         self._window = 0
         self._places: tuple[torch.Tensor, torch.Tensor] | None = None  # slot and column of each row's next token
 
-    def arrive(self, rows: list[Row], length: int) -> list[int]:
+    @property
+    def bytes(self) -> int:
+        return sum(tensor.nbytes for pair in self._layers.values() for tensor in pair)
+
+    def arrive(self, rows: list[Row], length: int) -> slice:
         """Gives each new row a slot, whose first `length` columns `write_prompt` has to fill. Returns the slots."""
         first = len(self.rows)
         self._grow(first + len(rows), length)
         self.rows = self.rows + rows
         self.lengths = np.concatenate([self.lengths, np.full(len(rows), length)])
-        return list(range(first, first + len(rows)))
+        return slice(first, first + len(rows))
 
     def begin_step(self, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
         """Makes room for one token in each row. Returns the additive mask [rows, window]; the tokens' positions are `lengths`."""
@@ -51,11 +55,11 @@ class SlotPool(Generic[Row]):
     def end_step(self) -> None:
         self.lengths = self.lengths + 1
 
-    def write_prompt(self, layer: int, slot: int, key: torch.Tensor, value: torch.Tensor) -> None:
-        """Stores one layer's keys and values [heads, tokens, width] of a whole prompt."""
+    def write_prompt(self, layer: int, slots: slice, key: torch.Tensor, value: torch.Tensor) -> None:
+        """Stores one layer's keys and values [heads, tokens, width] of a whole prompt, for each of its rows."""
         keys, values = self._layer(layer, key)
-        keys[slot, :, : key.shape[1]] = key
-        values[slot, :, : key.shape[1]] = value
+        keys[slots, :, : key.shape[1]] = key
+        values[slots, :, : key.shape[1]] = value
 
     def write_step(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Stores one token for each row, [rows, heads, 1, width]. Returns views of everything that the rows attend to."""

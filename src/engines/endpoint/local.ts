@@ -13,6 +13,7 @@ import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { examineTemplate } from './examination.ts';
 import { createModelServer, type ModelServer } from './model-server.ts';
+import { conversationOf } from './replicas.ts';
 import { createRequestSlots } from './request-slots.ts';
 
 export type LocalConfig = Extract<EndpointConfig, { kind: 'local' }>;
@@ -78,24 +79,21 @@ export function createLocalEndpoint(
   }
 
   /** `work`, and again with the next engine when this one has died, or has loaded the base model before its files changed. */
-  function outlive<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
-    return engines.use(pool, signal, () => outliveDeaths(signal, work));
+  function outlive<T>(
+    signal: AbortSignal,
+    work: (connection: Connection) => Promise<T>,
+    conversation?: string,
+  ): Promise<T> {
+    return engines.use(pool, signal, () => outliveDeaths(signal, work, conversation));
   }
 
   async function outliveDeaths<T>(
     signal: AbortSignal,
     work: (connection: Connection) => Promise<T>,
+    conversation: string | undefined,
   ): Promise<T> {
     for (let tries = 1; ; tries += 1) {
-      const outcome = await pool.use(signal, async (engine) => {
-        try {
-          const result = await connected(engine, work);
-          engine.answered();
-          return { result };
-        } catch (error) {
-          return { error, engine };
-        }
-      });
+      const outcome = await pool.use(signal, (engine) => attempt(engine, work), conversation);
       if ('result' in outcome) return outcome.result;
       const { error, engine } = outcome;
       if (error instanceof OtherWeights && tries === 1) {
@@ -116,12 +114,30 @@ export function createLocalEndpoint(
     }
   }
 
+  async function attempt<T>(engine: RunningEngine, work: (connection: Connection) => Promise<T>) {
+    try {
+      const result = await connected(engine, work);
+      engine.answered();
+      return { result };
+    } catch (error) {
+      return { error, engine };
+    }
+  }
+
   return {
     serve: (models, signal, onBusy) => outlive(signal, ({ server }) => server.serve(models, signal, onBusy)),
     chat: (model, request, signal, onBusy) =>
-      outlive(signal, ({ server }) => server.chat(model, request, signal, onBusy)),
+      outlive(
+        signal,
+        ({ server }) => server.chat(model, request, signal, onBusy),
+        conversationOf(model, request),
+      ),
     score: (model, request, signal, onBusy) =>
-      outlive(signal, ({ server }) => server.score(model, request, signal, onBusy)),
+      outlive(
+        signal,
+        ({ server }) => server.score(model, request, signal, onBusy),
+        conversationOf(model, request),
+      ),
     async embed() {
       throw new EmbeddingsUnsupported(baseModel);
     },

@@ -239,7 +239,10 @@ export function createReplicas(
 }
 
 /** What identifies a conversation: the model, and all messages before its first answer. */
-function conversationOf(model: Model, { messages }: { readonly messages: readonly Message[] }): string {
+export function conversationOf(
+  model: Model,
+  { messages }: { readonly messages: readonly Message[] },
+): string {
   const answer = messages.findIndex(({ role }) => role === 'assistant');
   return JSON.stringify([weightsOf(model), answer < 0 ? messages : messages.slice(0, answer)]);
 }

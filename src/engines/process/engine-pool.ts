@@ -1,6 +1,7 @@
 /**
  * The engine processes of one base model: one at first, and on a CPU more of them while there is much to answer, if memory allows it. Two
- * processes with one thread each answer more than one with two. None keeps anything between requests, so the one with the fewest gets the next.
+ * processes with one thread each answer more than one with two. A new conversation goes to the one with the fewest requests, and stays there:
+ * each process keeps the prompts that it read last.
  */
 import { availableParallelism } from 'node:os';
 import { createRequestSlots } from '../endpoint/request-slots.ts';
@@ -11,9 +12,14 @@ export interface EnginePool {
    * Does `work` with one of the processes; the first one is started when none runs. All that is asked of them goes through here or through
    * `useRunning`, so that a hold finds all of it.
    *
+   * @param conversation what names the conversation of a request. It goes to the process that had the last request of this name, unless that has much more to do than another
    * @throws what `EngineProcess.ready` and `work` throw
    */
-  use<Result>(signal: AbortSignal, work: (engine: RunningEngine) => Promise<Result>): Promise<Result>;
+  use<Result>(
+    signal: AbortSignal,
+    work: (engine: RunningEngine) => Promise<Result>,
+    conversation?: string,
+  ): Promise<Result>;
   /** Does `work` with each process that runs. Starts none, and does nothing while the processes are held. */
   useRunning(signal: AbortSignal, work: (engine: RunningEngine) => Promise<void>): Promise<void>;
   /** Lets no work begin until `release`, and resolves when none is under way. Of two holds at once, the last release counts. */
@@ -39,6 +45,12 @@ export interface EnginePoolOptions {
 /** Another process is worth its cost for each group of this many requests in flight. With fewer, the smaller batches cost more than it gains. */
 const manyRequests = 16;
 
+/** Whether a process has so many more requests than another that to wait for them costs more than to read a beginning again. */
+const hasMuchMore = (requests: number, least: number): boolean => requests >= 3 + 1.1 * least;
+
+/** Of so many conversations, those used last, it is known which process has them. */
+const conversationsKnown = 2_048;
+
 /** @param start another process of the model, not started yet */
 export function createEnginePool(
   start: () => EngineProcess,
@@ -58,13 +70,31 @@ export function createEnginePool(
 
   const inFlight = (): number => members.reduce((sum, { requests }) => sum + requests, 0);
 
+  /** In order of use, the latest last. */
+  const conversations = new Map<string, Member>();
+
   /** The one with the fewest requests among those that run; the first one where none does. */
-  function next(): Member {
+  function idlest(): Member {
     const running = members.filter((member) => member.running !== undefined);
     return running.reduce(
       (least, member) => (member.requests < least.requests ? member : least),
       running[0] ?? first,
     );
+  }
+
+  function next(conversation: string | undefined): Member {
+    const least = idlest();
+    if (conversation === undefined) return least;
+    const its = conversations.get(conversation);
+    const isThere = its !== undefined && members.includes(its) && its.running !== undefined;
+    const member = isThere && !hasMuchMore(its.requests, least.requests) ? its : least;
+    conversations.delete(conversation);
+    conversations.set(conversation, member);
+    for (const oldest of conversations.keys()) {
+      if (conversations.size <= conversationsKnown) break;
+      conversations.delete(oldest);
+    }
+    return member;
   }
 
   async function ready(member: Member, signal: AbortSignal): Promise<RunningEngine> {
@@ -117,9 +147,9 @@ export function createEnginePool(
   }
 
   return {
-    use: (signal, work) =>
+    use: (signal, work, conversation) =>
       uses.use(async () => {
-        const member = next();
+        const member = next(conversation);
         member.requests += 1;
         watchLoad();
         try {
