@@ -286,10 +286,11 @@ def _attend_prompt(query: torch.Tensor, piece: AttentionPiece, scaling: float) -
 
 
 def _attend_step(query: torch.Tensor, piece: AttentionPiece, scaling: float) -> torch.Tensor:
-    # With one token a row, the query heads that share a key head form a small matrix, so no key or value is copied.
+    # With one token a row, the query heads that share a key head form a small matrix, so no key or value is copied. torch.matmul would
+    # copy them all, as they are parts of larger tensors; bmm does not.
     rows, heads, _, width = query.shape
-    key_heads = piece.key.shape[1]
-    grouped = (query * scaling).view(rows, key_heads, heads // key_heads, width)
-    scores = torch.matmul(grouped, piece.key.transpose(2, 3))
-    scores += piece.mask
-    return torch.matmul(torch.softmax(scores, dim=-1), piece.value).view(rows, 1, heads, width)
+    key, value = piece.key.flatten(0, 1), piece.value.flatten(0, 1)
+    grouped = (query * scaling).view(len(key), -1, width)
+    scores = torch.bmm(grouped, key.transpose(1, 2))
+    scores.view(rows, -1, *scores.shape[1:]).add_(piece.mask)
+    return torch.bmm(torch.softmax(scores, dim=-1), value).view(rows, 1, heads, width)
