@@ -22,19 +22,20 @@ const { signal } = new AbortController();
 export const generation: Benchmark = async ({ folder, quick }) => {
   const questions = quick ? 16 : 64;
   const repeats = quick ? 1 : 3;
-  const rounds = debates(questions);
+  // The engine keeps prompts that it has read: each repeat has questions of its own, and so has the warm-up.
+  const all = Array.from({ length: 1 + repeats }, (_, place) => debates(questions, place * questions));
   mkdirSync(folder, { recursive: true });
   const requests = join(folder, 'rounds.json');
-  writeFileSync(requests, JSON.stringify(rounds));
+  writeFileSync(requests, JSON.stringify(all));
   const endpoint = openEndpoint({ kind: 'local' }, embeddedModel, {
     logFolder: join(folder, 'logs'),
     modelFolder: async () => folder,
   });
   const plain = startPlain(requests);
 
-  async function ours(): Promise<number> {
+  async function ours(place: number): Promise<number> {
     const began = performance.now();
-    const chats = rounds.flat();
+    const chats = all[place]?.flat() ?? [];
     const seeds = chats.map((messages, seed) => ({
       messages,
       seed,
@@ -53,13 +54,13 @@ export const generation: Benchmark = async ({ folder, quick }) => {
   try {
     await plain.ready;
     // Waits until all its processes have started, after 3 s of load.
-    for (const began = Date.now(); Date.now() - began < (quick ? 1_000 : 15_000);) await ours();
+    for (const began = Date.now(); Date.now() - began < (quick ? 1_000 : 15_000);) await ours(0);
     const figures: { ours: number; batch: number; single: number }[] = [];
-    for (let repeat = 0; repeat < repeats; repeat += 1)
+    for (let repeat = 1; repeat <= repeats; repeat += 1)
       figures.push({
-        ours: await ours(),
-        batch: await plain.ask('batch'),
-        single: await plain.ask('single'),
+        ours: await ours(repeat),
+        batch: await plain.ask('batch', repeat),
+        single: await plain.ask('single', repeat),
       });
     const row = (what: string, of: (figure: (typeof figures)[number]) => number, decimals: number) => {
       const values = figures.map(of);
@@ -77,7 +78,7 @@ export const generation: Benchmark = async ({ folder, quick }) => {
             row('times one at a time (aim: at least 10)', (each) => each.ours / each.single, 2),
           ],
         ),
-        `${rounds.flat().length} answers of debates (${questions} questions, 3 agents, 2 rounds), ${repeats} repeats in turn.`,
+        `${questions * 6} answers of debates (${questions} questions, 3 agents, 2 rounds), ${repeats} repeats in turn, each with other questions.`,
       ].join('\n'),
       figures: { questions, repeats, figures },
     };
@@ -89,11 +90,21 @@ export const generation: Benchmark = async ({ folder, quick }) => {
 
 type Chat = readonly { readonly role: 'user' | 'assistant'; readonly content: string }[];
 
-/** The chats of each round of debates as `prompts: terse` writes them: three agents a question, who have answered rightly. */
-function debates(questions: number): readonly [Chat[], Chat[]] {
+/**
+ * The chats of each round of debates as `prompts: terse` writes them: three agents a question, who have answered rightly.
+ *
+ * @param from the place of the first question: each of the first 1,152 places has another one
+ */
+function debates(questions: number, from: number): readonly [Chat[], Chat[]] {
   const asked = Array.from({ length: questions * 3 }, (_, index) => {
-    const place = Math.floor(index / 3);
-    const [a, b, c, d] = [2 + (place % 18), 2 + (place % 8), 2 + ((place * 3) % 8), 2 + ((place * 5) % 8)];
+    const place = from + Math.floor(index / 3);
+    const turn = Math.floor(place / 18);
+    const [a, b, c, d] = [
+      2 + (place % 18),
+      2 + ((place + turn) % 8),
+      2 + ((place * 3 + Math.floor(turn / 8)) % 8),
+      2 + ((place * 5) % 8),
+    ];
     const [product, sum] = [b * c, a + b * c];
     const answer = `${b}*${c}=${product};${a}+${product}=${sum};${sum}-${d}=${sum - d};\\boxed{${sum - d}}`;
     return { question: { role: 'user', content: `${a}+${b}*${c}-${d}` } as const, answer };
@@ -124,8 +135,8 @@ function startPlain(requests: string) {
   const next = async (): Promise<number> => saidSchema.parse(JSON.parse(String((await lines.next()).value)));
   return {
     ready: next(),
-    ask(mode: 'batch' | 'single'): Promise<number> {
-      process.stdin.write(`${mode}\n`);
+    ask(mode: 'batch' | 'single', place: number): Promise<number> {
+      process.stdin.write(`${mode} ${place}\n`);
       return next();
     },
     stop: () => process.kill(),

@@ -2,8 +2,8 @@
 
     python bench/plain_transformers.py MODEL REQUESTS
 
-REQUESTS holds a list of rounds, and each round is a list of chats. Reads words from stdin: `batch` answers each round as one batch, and
-`single` answers the first 24 chats of each round one after the other, as the paper's scripts do. Prints a line of JSON after each.
+REQUESTS holds lists of rounds, and each round is a list of chats. Reads lines from stdin: `batch 1` answers each round of the second list as one
+batch, and `single 1` answers the first 24 chats of each of its rounds one after the other, as the paper's scripts do. Prints a line of JSON after each.
 """
 
 import json
@@ -21,7 +21,10 @@ def main() -> None:
     model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(model_dir, padding_side="left")
     with open(requests) as file:
-        rounds = [[tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) for chat in chats] for chats in json.load(file)]
+        lists = [
+            [[tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) for chat in chats] for chats in rounds]
+            for rounds in json.load(file)
+        ]
 
     def answer(texts: list[str]) -> int:
         batch = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False, return_token_type_ids=False)
@@ -29,10 +32,12 @@ def main() -> None:
         tokenizer.batch_decode(made[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
         return len(texts)
 
-    answer(rounds[0][:2])
+    answer(lists[0][0][:2])
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
-        batches = rounds if line.strip() == "batch" else [[text] for texts in rounds for text in texts[:SINGLE]]
+        mode, place = line.split()
+        rounds = lists[int(place)]
+        batches = rounds if mode == "batch" else [[text] for texts in rounds for text in texts[:SINGLE]]
         began = time.perf_counter()
         answers = sum(map(answer, batches))
         print(json.dumps({"answers": answers, "seconds": time.perf_counter() - began}), flush=True)
