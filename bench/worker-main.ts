@@ -30,9 +30,9 @@ const tasks = createTasks();
 let requests: Omit<ChatRequest, 'model'>[] | undefined;
 const recording = (endpoint: Endpoint): Endpoint => ({
   ...endpoint,
-  chat: (model, request, signal) => {
+  chat: async (model, request, ...others) => {
     requests?.push(request);
-    return endpoint.chat(model, request, signal);
+    return endpoint.chat(model, request, ...others);
   },
 });
 
@@ -50,7 +50,7 @@ const workers = startWorkers({
     store,
     endpoints: {
       ...endpoints,
-      for: (base) => recording(endpoints.for(base)),
+      of: async (model) => recording(await endpoints.of(model)),
     },
     trainers,
     fineTunesAtOnce: async () => 1,

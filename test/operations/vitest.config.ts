@@ -1,4 +1,4 @@
-/** `npm run test:operations`: several experiments that share a worker, and what a worker shows of itself. Each file has a server of its own. */
+/** `npm run test:operations`: several experiments that share a worker, and the benchmarks, which nothing else runs. Each file has a server of its own. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

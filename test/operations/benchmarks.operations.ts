@@ -1,0 +1,19 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { projectRoot } from '../../src/config/installation.ts';
+
+/** All but `hosts`, which needs network namespaces and an S3 server (npm run test:hosts), and `versus`, which needs another checkout. */
+const benchmarks = ['saturation', 'generation', 'overhead', 'growth', 'grader', 'trainer', 'iteration'];
+
+describe('the benchmark', () => {
+  it.each(benchmarks)('%s runs to its end and prints a table', (name) => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', 'bench/bench.ts', name, '--quick'],
+      { cwd: projectRoot, encoding: 'utf8' },
+    );
+    expect(status, stderr.slice(-2_000)).toBe(0);
+    expect(stdout).toContain('figures in');
+    expect(stdout).toMatch(/[│|]/);
+  });
+});
