@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Blobs, type Place, placeIn } from '../../src/store/blobs.ts';
 import { ClaimLost, NotVisibleYet } from '../../src/store/errors.ts';
-import { type Claim, claim, endClaims } from '../../src/store/files/claim.ts';
+import { type Claim, claim as claimWork, endClaims } from '../../src/store/files/claim.ts';
 import { writeDocumentOnce } from '../../src/store/files/documents.ts';
 import { findRows, linesOf, readRows, writeRowsOnce } from '../../src/store/files/rows.ts';
 
@@ -46,6 +46,9 @@ export function claimContract(kind: string, delay: number, open: () => readonly 
       }
     }
   }
+
+  /** A claim that is checked at each call. */
+  const claim = async (place: Place): Promise<Claim> => claimWork(place, 0);
 
   describe(`a claim on ${kind}`, () => {
     it('holds until another worker claims the same work, which the holder notices by itself', async () => {
