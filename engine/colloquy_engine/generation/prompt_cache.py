@@ -45,7 +45,8 @@ class PromptCache:
 
     def __init__(self, exact: bool, most_bytes: int = _MOST_BYTES):
         self._exact, self._most_bytes, self._bytes = exact, most_bytes, 0
-        self._prompts: OrderedDict[bytes, KeysAndValues] = OrderedDict()  # by the name of their longest beginning; the one used last is last
+        # By the name of a prompt's longest beginning: its keys and values, and the names of all its beginnings. The one used last is last.
+        self._prompts: OrderedDict[bytes, tuple[KeysAndValues, list[bytes]]] = OrderedDict()
         self._beginnings: dict[bytes, bytes] = {}  # the name of a beginning: the name of a prompt that has it
 
     def find(self, adapter: Adapter | None, prompt: list[int]) -> Beginning | None:
@@ -55,7 +56,7 @@ class PromptCache:
             holder = self._beginnings.get(names[count - 1])
             if holder is not None:
                 self._prompts.move_to_end(holder)
-                return Beginning(count * BEGINNING_BLOCK, self._prompts[holder])
+                return Beginning(count * BEGINNING_BLOCK, self._prompts[holder][0])
         return None
 
     def keep(self, adapter: Adapter | None, prompt: list[int], layers: KeysAndValues) -> None:
@@ -63,13 +64,15 @@ class PromptCache:
         names = self._names(adapter, prompt)
         if not names or names[-1] in self._prompts:
             return
-        self._prompts[names[-1]] = layers
+        self._prompts[names[-1]] = (layers, names)
         self._beginnings.update(dict.fromkeys(names, names[-1]))
         self._bytes += _size(layers)
         while self._bytes > self._most_bytes:
-            gone, layers = self._prompts.popitem(last=False)
+            gone, (layers, names) = self._prompts.popitem(last=False)
             self._bytes -= _size(layers)
-            self._beginnings = {name: holder for name, holder in self._beginnings.items() if holder != gone}
+            for name in names:
+                if self._beginnings.get(name) == gone:
+                    del self._beginnings[name]
 
     def _names(self, adapter: Adapter | None, prompt: list[int]) -> list[bytes]:
         """A name of each beginning of whole blocks, the shortest first."""
