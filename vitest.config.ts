@@ -26,7 +26,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     isolate: false,
     setupFiles: [
-      ...['loopback-only', 'timeouts'].map((name) => `test/setup/${name}.ts`),
+      ...['loopback-only', 'timeouts', 'temporary-folders'].map((name) => `test/setup/${name}.ts`),
       ...(process.env['COLLOQUY_TEST_CPU'] ? ['test/setup/cpu-seconds.ts'] : []),
     ],
     globalSetup: ['temporal-server', 'workflow-bundle', 'warm-python'].map((name) => `test/setup/${name}.ts`),

@@ -6,6 +6,6 @@ export default defineConfig({
     include: ['test/deploy/*.deploy.ts'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    setupFiles: ['test/setup/loopback-only.ts'],
+    setupFiles: ['test/setup/loopback-only.ts', 'test/setup/temporary-folders.ts'],
   },
 });

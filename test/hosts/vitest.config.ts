@@ -8,6 +8,6 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 1_200_000,
     hookTimeout: 600_000,
-    setupFiles: ['test/setup/loopback-only.ts'],
+    setupFiles: ['test/setup/loopback-only.ts', 'test/setup/temporary-folders.ts'],
   },
 });

@@ -9,6 +9,6 @@ export default defineConfig({
     // A job takes 20 s on an idle machine, and minutes on a busy one.
     testTimeout: 1_800_000,
     hookTimeout: 1_800_000,
-    setupFiles: ['test/setup/loopback-only.ts'],
+    setupFiles: ['test/setup/loopback-only.ts', 'test/setup/temporary-folders.ts'],
   },
 });

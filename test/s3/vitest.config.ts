@@ -8,7 +8,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 1_800_000,
     hookTimeout: 600_000,
-    setupFiles: ['test/setup/loopback-only.ts'],
+    setupFiles: ['test/setup/loopback-only.ts', 'test/setup/temporary-folders.ts'],
     globalSetup: ['test/setup/temporal-server.ts', 'test/setup/workflow-bundle.ts'],
   },
 });

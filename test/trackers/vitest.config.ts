@@ -9,6 +9,6 @@ export default defineConfig({
     // A server is up after seconds on an idle machine, and after minutes on a busy one.
     testTimeout: 900_000,
     hookTimeout: 900_000,
-    setupFiles: ['test/setup/loopback-only.ts'],
+    setupFiles: ['test/setup/loopback-only.ts', 'test/setup/temporary-folders.ts'],
   },
 });

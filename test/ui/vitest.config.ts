@@ -8,6 +8,6 @@ export default defineConfig({
     // A page takes a second on an idle machine.
     testTimeout: 120_000,
     hookTimeout: 300_000,
-    setupFiles: ['test/setup/loopback-only.ts'],
+    setupFiles: ['test/setup/loopback-only.ts', 'test/setup/temporary-folders.ts'],
   },
 });
