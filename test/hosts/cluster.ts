@@ -144,8 +144,11 @@ export async function openCluster(versitygw: string): Promise<Cluster> {
         },
         async pending() {
           // While Temporal starts again it does not answer.
-          const told = await ask('workflow', 'describe', '-w', name).catch(() => ({}));
-          return ((told as Described).pendingActivities ?? []).map((each) => ({
+          const told = (await ask('workflow', 'describe', '-w', name).catch(() => ({}))) as Described;
+          const status = told.workflowExecutionInfo?.status ?? 'RUNNING';
+          if (!/RUNNING|CONTINUED_AS_NEW/.test(status))
+            throw new Error(`${name} has ended already: ${status}.`);
+          return (told.pendingActivities ?? []).map((each) => ({
             id: each.activityId,
             attempt: each.attempt ?? 1,
             host: hostIn(each.lastWorkerIdentity),
