@@ -84,6 +84,7 @@ class Adapter:
     weights: str  # SHA-256 of its weight file
     rank: int  # the largest among its modules
     pairs: dict[str, tuple[torch.Tensor, torch.Tensor]]
+    config: str = ""  # SHA-256 of its adapter_config.json, which says how strongly the weights count
 
 
 def linear_modules(network: PreTrainedModel) -> dict[str, nn.Linear]:
@@ -105,7 +106,8 @@ def read_adapter(name: str, path: str, linears: dict[str, nn.Linear]) -> Adapter
             raise AdapterMissing(f"No adapter found for {path}: adapter_config.json and adapter_model.safetensors are expected there.")
         if config_file.stat().st_size > _LARGEST_CONFIG:
             raise AdapterUnfit(f"{config_file} is longer than {_LARGEST_CONFIG} bytes.")
-        config = AdapterConfig.model_validate(json.loads(config_file.read_text()))
+        settings = config_file.read_bytes()
+        config = AdapterConfig.model_validate(json.loads(settings))
         content = weights_file.read_bytes()
         pairs = _pairs(path, load(content), config, linears)
     except (AdapterMissing, AdapterUnfit):
@@ -118,7 +120,8 @@ def read_adapter(name: str, path: str, linears: dict[str, nn.Linear]) -> Adapter
         if refused_by_system(error):
             raise
         raise AdapterUnfit(f"{path} cannot be read: {error}") from error
-    return Adapter(name, path, hashlib.sha256(content).hexdigest(), max(a.shape[0] for a, _ in pairs.values()), pairs)
+    rank = max(a.shape[0] for a, _ in pairs.values())
+    return Adapter(name, path, hashlib.sha256(content).hexdigest(), rank, pairs, hashlib.sha256(settings).hexdigest())
 
 
 def _pairs(path: str, weights: dict[str, torch.Tensor], config: AdapterConfig, linears: dict[str, nn.Linear]):

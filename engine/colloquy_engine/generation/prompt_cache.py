@@ -38,7 +38,8 @@ class Beginning:
 
 
 class PromptCache:
-    """Keys and values of the prompts that were read last, of at most `most_bytes`. An adapter is known by its weights, not by its name.
+    """Keys and values of the prompts that were read last, of at most `most_bytes`. An adapter is known by its weights and its config, not by
+    its name.
 
     With `exact`, a prompt gets the same bits as without the cache: so a long one has its beginning only from one of the same length.
     """
@@ -77,7 +78,8 @@ class PromptCache:
     def _names(self, adapter: Adapter | None, prompt: list[int]) -> list[bytes]:
         """A name of each beginning of whole blocks, the shortest first."""
         alike = 0 if not self._exact or len(prompt) <= ALIKE_TOKENS else len(prompt)
-        running = hashlib.blake2b(f"{adapter.weights if adapter else ''} {alike}".encode(), digest_size=16)
+        adapted = f"{adapter.weights} {adapter.config}" if adapter else ""
+        running = hashlib.blake2b(f"{adapted} {alike}".encode(), digest_size=16)
         names = []
         for block in _blocks(np.array(prompt, dtype=np.int64)):
             running.update(block.tobytes())

@@ -1,12 +1,16 @@
 """What has been read before is not read again, and changes no bit of an answer."""
 
+import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from test_generator import answer_all, request
+from tiny_llama import make_tiny_llama
 
+from colloquy_engine.generation.adapters import read_adapter
 from colloquy_engine.generation.base_model import load_base_model
 from colloquy_engine.generation.exactness import random_adapter
 from colloquy_engine.generation.generation_request import GenerationRequest
@@ -137,6 +141,29 @@ def test_an_adapter_has_beginnings_of_its_own(adapters):
     cache.keep(adapters[1], tokens(40), layers)
     assert cache.find(adapters[1], tokens(40)).length == 32
     assert cache.find(None, tokens(40)) is None and cache.find(adapters[2], tokens(40)) is None
+
+
+def test_the_same_weights_with_another_strength_are_another_adapter(tmp_path, model_dir, adapter_dirs):
+    model = load_base_model(str(model_dir))
+    strong = shutil.copytree(adapter_dirs[0], tmp_path / "strong")
+    config = json.loads((strong / "adapter_config.json").read_text())
+    (strong / "adapter_config.json").write_text(json.dumps(config | {"lora_alpha": 4 * config["lora_alpha"]}))
+    weak, strong = (read_adapter("one-name", str(path), model.linears) for path in (adapter_dirs[0], strong))
+
+    def asked(adapter):
+        return [request(tokens(40), adapter, top_logprobs=0)]
+
+    assert in_turn(model, [asked(weak), asked(strong)])[1:] == in_turn(model, [asked(strong)])
+
+
+def test_what_is_kept_of_a_prompt_keeps_no_memory_of_its_neighbours(tmp_path, monkeypatch):
+    # With one head, the part of a pass that is one prompt lies in one piece, as if it had memory of its own.
+    model = load_base_model(str(make_tiny_llama(tmp_path, key_heads=1)))
+    kept = []
+    monkeypatch.setattr(PromptCache, "keep", lambda self, adapter, prompt, layers: kept.extend(layers.values()))
+    answer_all(model, [request(tokens(length, length)) for length in (40, 150)])
+    assert len(kept) == 4
+    assert all(tensor.untyped_storage().nbytes() == tensor.nbytes for pair in kept for tensor in pair)
 
 
 def test_the_prompt_that_was_used_longest_ago_makes_room():
