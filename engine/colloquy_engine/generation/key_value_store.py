@@ -151,7 +151,8 @@ class KeyValueStore(Generic[Row]):
         for prompt in self._prompts:
             whole, known = (key[0, :, prompt.span], value[0, :, prompt.span]), 0
             if prompt.beginning is None:
-                whole = tuple(each.contiguous() for each in whole)  # its own memory, so that what is kept of it does not keep the pass
+                # Memory of its own, so that what is kept of it does not keep the pass.
+                whole = tuple(each.clone(memory_format=torch.contiguous_format) for each in whole)
             else:
                 known = prompt.beginning.length
                 whole = tuple(torch.cat(each, 1) for each in zip(prompt.beginning.layer(layer), whole, strict=True))
