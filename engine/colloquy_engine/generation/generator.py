@@ -150,8 +150,10 @@ class Generator:
                 request.prompt_scores = [None, *score_prompt(own[:-1], request.prompt[1:], request.prompt_logprobs)]
             logits = logits[ends]
         elif self._cache is not None:
-            for each, layers in zip(readings, self._store.prompts_read, strict=True):
-                self._cache.keep(each.adapter, each.prompt, layers)
+            for each, layers, last in zip(readings, self._store.prompts_read, logits, strict=True):
+                # A NaN at one place of a prompt makes NaN of the places before it too, as 0 * NaN is NaN. Another prompt may begin with those.
+                if torch.isfinite(last.amax()):
+                    self._cache.keep(each.adapter, each.prompt, layers)
         source = np.repeat(np.arange(len(readings)), [len(each) for each in rows])
         self._extend([row for each in rows for row in each], logits[torch.as_tensor(source, device=logits.device)])
 

@@ -14,7 +14,7 @@ from colloquy_engine.generation.adapters import read_adapter
 from colloquy_engine.generation.base_model import load_base_model
 from colloquy_engine.generation.exactness import random_adapter
 from colloquy_engine.generation.generation_request import GenerationRequest
-from colloquy_engine.generation.generator import Generator
+from colloquy_engine.generation.generator import Generator, NoNumbers
 from colloquy_engine.generation.prompt_cache import ALIKE_TOKENS, Beginning, PromptCache
 
 
@@ -105,6 +105,33 @@ def test_an_answer_has_the_same_bits_whatever_was_read_before(model, adapters):
         [alone] = in_turn(model, [[item]])
         # Where float32 would not do, the model runs in float64.
         assert together[place] == alone if model.fill_up else together[place] == pytest.approx(alone, abs=1e-12)
+
+
+def test_a_prompt_that_failed_does_not_fail_one_that_begins_as_it_does(model):
+    unfit = 101
+
+    def spoilt(_module, inputs, embedded):
+        return embedded.masked_fill((inputs[0] == unfit)[..., None], float("nan"))
+
+    failing, fine = request(tokens(36) + [unfit]), request(tokens(40))
+    generator, errors = Generator(model, 8, 100), []
+
+    def failed(error):
+        errors.append(error)
+        generator.submit(fine)
+
+    def done(error):
+        errors.append(error)
+        generator.stop()
+
+    failing.done, fine.done = failed, done
+    hook = model.network.get_input_embeddings().register_forward_hook(spoilt)
+    try:
+        generator.submit(failing)
+        generator.run()
+    finally:
+        hook.remove()
+    assert isinstance(errors[0], NoNumbers) and errors[1:] == [None]
 
 
 def test_where_a_known_beginning_changes_a_bit_none_is_kept(monkeypatch, read):
