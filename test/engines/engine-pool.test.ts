@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it, vi } from 'vitest';
 import { EngineClosed } from '../../src/engines/errors.ts';
 import { createEnginePool } from '../../src/engines/process/engine-pool.ts';
@@ -91,6 +93,49 @@ it('a conversation stays with the process that has its beginning, until another 
     expect(await ask('a')).toBe(first);
     finish();
     await Promise.all(asked);
+    await pool.close();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('keeps no text of the conversations that it knows', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const held = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const pool = createEnginePool(() => engine('at once'), { most: () => 1 });
+  const before = held();
+  for (let count = 0; count < 200; count += 1)
+    await pool.use(signal, async () => undefined, JSON.stringify([count, 'x'.repeat(500_000)]));
+  expect(held() - before).toBeLessThan(20_000_000);
+  await pool.close();
+});
+
+it('a conversation goes on with another process when its own has died', async () => {
+  vi.useFakeTimers();
+  try {
+    const deaths: (() => void)[] = [];
+    const pool = createEnginePool(
+      () => {
+        const ended = new Promise<never>((resolve) => deaths.push(resolve as () => void));
+        const running = { url: '', memory: 1, pid: deaths.length, ended, answered: () => undefined };
+        return { ...engine('at once'), ready: async () => running };
+      },
+      { most: () => 2, busyMs: 1_000 },
+    );
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const busy = Array.from({ length: 17 }, () => pool.use(signal, () => finished));
+    await vi.advanceTimersByTimeAsync(1_500);
+    const ask = (): Promise<number> => pool.use(signal, async ({ pid }) => pid, 'a');
+    expect([await ask(), await ask()]).toEqual([2, 2]);
+    deaths[1]!();
+    expect([await ask(), await ask()]).toEqual([1, 1]);
+    finish();
+    await Promise.all(busy);
     await pool.close();
   } finally {
     vi.useRealTimers();

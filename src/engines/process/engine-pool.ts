@@ -3,6 +3,7 @@
  * processes with one thread each answer more than one with two. A new conversation goes to the one with the fewest requests, and stays there:
  * each process keeps the prompts that it read last.
  */
+import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { createRequestSlots } from '../endpoint/request-slots.ts';
 import type { EngineProcess, RunningEngine } from './engine-process.ts';
@@ -70,7 +71,7 @@ export function createEnginePool(
 
   const inFlight = (): number => members.reduce((sum, { requests }) => sum + requests, 0);
 
-  /** In order of use, the latest last. */
+  /** By the hash of their names, which may be whole prompts. In order of use, the latest last. */
   const conversations = new Map<string, Member>();
 
   /** The one with the fewest requests among those that run; the first one where none does. */
@@ -85,11 +86,12 @@ export function createEnginePool(
   function next(conversation: string | undefined): Member {
     const least = idlest();
     if (conversation === undefined) return least;
-    const its = conversations.get(conversation);
+    const name = createHash('sha256').update(conversation).digest('base64');
+    const its = conversations.get(name);
     const isThere = its !== undefined && members.includes(its) && its.running !== undefined;
     const member = isThere && !hasMuchMore(its.requests, least.requests) ? its : least;
-    conversations.delete(conversation);
-    conversations.set(conversation, member);
+    conversations.delete(name);
+    conversations.set(name, member);
     for (const oldest of conversations.keys()) {
       if (conversations.size <= conversationsKnown) break;
       conversations.delete(oldest);
