@@ -29,7 +29,7 @@ export type Claim = {
  * Claims the work whose result is the file `work`. Earlier claims are then lost. When a holder stops without finishing, its claim stays
  * until the next claimant takes over.
  *
- * @param checkedForMs for how long a check counts. By this process's own monotonic clock, so a process that was stopped checks when it goes on
+ * @param checkedForMs for how long a check counts. By this process's own monotonic clock: a process that was stopped checks when it goes on, one on a machine that slept within that time
  * @throws DiskFull, StoreNotWritable
  */
 export async function claim(work: Place, checkedForMs = 1_000): Promise<Claim> {
