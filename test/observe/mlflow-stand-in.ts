@@ -20,6 +20,7 @@ export type StandIn = { readonly url: string; readonly close: () => void };
 
 /**
  * The first call with settings of the experiment `refused` is refused, as another worker has sent half of them at the same moment.
+ * Each call with settings of the experiment `full` is refused when the server has taken one of them, and it takes no more than ten.
  * Four searches for the runs of the experiment `at-once` are answered together: none of the workers sees a run of another.
  */
 export async function startMlflowStandIn(): Promise<StandIn> {
@@ -75,6 +76,11 @@ export async function startMlflowStandIn(): Promise<StandIn> {
       if (settings.length > 0 && run.params.size === 0 && run.tags.some(({ value }) => value === 'refused')) {
         for (const { key, value } of settings.slice(settings.length / 2)) run.params.set(key, value);
         return 'UNIQUE constraint failed: params.key, params.run_uuid';
+      }
+      if (settings.length > 0 && run.tags.some(({ value }) => value === 'full')) {
+        const [{ key, value }] = settings as [{ key: string; value: string }];
+        if (run.params.size < 10) run.params.set(key, value);
+        return 'the disk is full';
       }
       for (const metric of metrics as Metric[]) run.metrics.set(JSON.stringify(metric), metric);
       for (const { key, value } of settings) run.params.set(key, value);

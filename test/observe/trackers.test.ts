@@ -309,6 +309,14 @@ describe('MLflow', () => {
   afterEach(() => server.close());
   mlflowKeepsOneRun(() => ({ store, url: server.url }));
 
+  it('has its own words told when it goes on refusing', async () => {
+    const files = await beginExperiment(store, 'full');
+    await addIteration(files, 1);
+    expect(await sendToMlflow(files, server.url)).toContain('the disk is full');
+    const [there] = await runsOf(server.url, 'full');
+    expect(there?.data.params).toHaveLength(10);
+  });
+
   it('has all settings after it refused those that another worker sent at the same moment', async () => {
     const files = await beginExperiment(store, 'refused');
     await addIteration(files, 1);
