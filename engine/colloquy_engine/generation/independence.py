@@ -35,12 +35,10 @@ def independent_of_beginnings(network: PreTrainedModel, linears: dict[str, nn.Li
     """Whether the logits of a text are the same, to the last bit, when another part of its prompt was read before each time."""
     texts = _texts(network, context_length, _LONG_PROMPT_LENGTHS)
     caches = [PromptCache(exact=True) for _ in _KNOWN_TOKENS]
-    mixed = MixedAdapters(network)
+    mixed, of = MixedAdapters(network), _adapters_of(texts, linears)
     try:
         for known, cache in zip(_KNOWN_TOKENS, caches, strict=True):
-            beginnings = [replace(text, prompt=text.prompt[:known]) for text in texts]
-            for adapter in _adapters(linears):
-                _logits(network, mixed, beginnings, [adapter] * len(texts), cache)
+            _logits(network, mixed, [replace(text, prompt=text.prompt[:known]) for text in texts], of, cache)
     finally:
         mixed.unwrap()
     return _alike(network, linears, texts, caches)
@@ -48,8 +46,7 @@ def independent_of_beginnings(network: PreTrainedModel, linears: dict[str, nn.Li
 
 def _alike(network: PreTrainedModel, linears: dict[str, nn.Linear], texts: list[Text], caches: list[PromptCache | None]) -> bool:
     """Whether each text has the logits that it has alone in batches of all sizes, each with its cache."""
-    mixed, adapters = MixedAdapters(network), _adapters(linears)
-    of = [adapters[place % len(adapters)] for place in range(len(texts))]
+    mixed, of = MixedAdapters(network), _adapters_of(texts, linears)
     try:
         alone = [_logits(network, mixed, [text], [adapter])[0] for text, adapter in zip(texts, of, strict=True)]
         for batch, cache in zip(_batches(len(texts)), caches, strict=True):
@@ -61,8 +58,10 @@ def _alike(network: PreTrainedModel, linears: dict[str, nn.Linear], texts: list[
         mixed.unwrap()
 
 
-def _adapters(linears: dict[str, nn.Linear]) -> list[Adapter | None]:
-    return [None, *(random_adapter(linears, rank) for rank in _ADAPTER_RANKS if linears)]
+def _adapters_of(texts: list[Text], linears: dict[str, nn.Linear]) -> list[Adapter | None]:
+    """The adapter of each text: none, and one of each rank, in turn."""
+    adapters = [None, *(random_adapter(linears, rank) for rank in _ADAPTER_RANKS if linears)]
+    return [adapters[place % len(adapters)] for place in range(len(texts))]
 
 
 def _logits(
