@@ -150,9 +150,9 @@ class Generator:
                 request.prompt_scores = [None, *score_prompt(own[:-1], request.prompt[1:], request.prompt_logprobs)]
             logits = logits[ends]
         elif self._cache is not None:
-            for each, layers, last in zip(readings, self._store.prompts_read, logits, strict=True):
+            for each, layers, numbers in zip(readings, self._store.prompts_read, _are_numbers(logits), strict=True):
                 # A NaN at one place of a prompt makes NaN of the places before it too, as 0 * NaN is NaN. Another prompt may begin with those.
-                if torch.isfinite(last.amax()):
+                if numbers:
                     self._cache.keep(each.adapter, each.prompt, layers)
         source = np.repeat(np.arange(len(readings)), [len(each) for each in rows])
         self._extend([row for each in rows for row in each], logits[torch.as_tensor(source, device=logits.device)])
@@ -220,7 +220,7 @@ class Generator:
 
     def _with_numbers(self, rows: list[Row], logits: torch.Tensor) -> tuple[list[Row], torch.Tensor]:
         """The rows whose logits are numbers. The requests of the others fail, and leave the batch."""
-        fine = torch.isfinite(logits.amax(dim=-1)).tolist()
+        fine = _are_numbers(logits)
         if all(fine):
             return rows, logits
         failed = list(dict.fromkeys(request for (request, _), numbers in zip(rows, fine, strict=True) if not numbers))
@@ -259,7 +259,11 @@ class Generator:
                 request.done(error)
 
 
+def _are_numbers(logits: torch.Tensor) -> list[bool]:
+    """Of each row: False where it has a NaN or an infinite logit. One look at the device for all rows."""
+    return torch.isfinite(logits.amax(dim=-1)).tolist()
+
+
 def _company(request: GenerationRequest) -> tuple:
     # Prompts that need the logits of all their tokens are read separately; those of one adapter are read together (MixedAdapters.route_tokens).
     return (request.prompt_logprobs is not None, id(request.adapter))
-
