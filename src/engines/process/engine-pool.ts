@@ -3,7 +3,7 @@
  * processes with one thread each answer more than one with two. A new conversation goes to the one with the fewest requests, and stays there:
  * each process keeps the prompts that it read last.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { createRequestSlots } from '../endpoint/request-slots.ts';
 import type { EngineProcess, RunningEngine } from './engine-process.ts';
@@ -86,16 +86,14 @@ export function createEnginePool(
   function next(conversation: string | undefined): Member {
     const least = idlest();
     if (conversation === undefined) return least;
-    const name = createHash('sha256').update(conversation).digest('base64');
+    const name = hash('sha256', conversation, 'base64');
     const its = conversations.get(name);
     const isThere = its !== undefined && members.includes(its) && its.running !== undefined;
     const member = isThere && !hasMuchMore(its.requests, least.requests) ? its : least;
     conversations.delete(name);
     conversations.set(name, member);
-    for (const oldest of conversations.keys()) {
-      if (conversations.size <= conversationsKnown) break;
-      conversations.delete(oldest);
-    }
+    const oldest = conversations.size > conversationsKnown ? conversations.keys().next().value : undefined;
+    if (oldest !== undefined) conversations.delete(oldest);
     return member;
   }
 
