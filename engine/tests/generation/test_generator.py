@@ -31,8 +31,12 @@ def request(prompt, adapter=None, seed=0, n=1, temperature=1.0, top_p=0.9, max_t
 
 
 def answer_all(model, requests, max_batch_size=64, max_queue=10_000):
-    """Runs the requests through one generator. Returns the answers of each request as token lists."""
-    generator = Generator(model, max_batch_size, max_queue)
+    """Runs the requests through a generator of their own. Returns the answers of each request as token lists."""
+    return answers_of(Generator(model, max_batch_size, max_queue), requests)
+
+
+def answers_of(generator, requests):
+    """Runs the generator until it has answered these requests. Returns the answers of each as token lists."""
     left, errors = [len(requests)], []
 
     def done(error):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_generator import answer_all, request
+from test_generator import answer_all, answers_of, request
 from tiny_llama import make_tiny_llama
 
 from colloquy_engine.generation.adapters import read_adapter
@@ -215,15 +215,4 @@ def test_a_cancelled_request_does_not_stop_those_with_the_same_prompt(model):
     generator = Generator(model, 8, 100)
     gone.done = lambda error: pytest.fail("a cancelled request was answered")
     generator.submit(gone)
-    left = [2]
-
-    def done(error):
-        left[0] -= 1
-        if left[0] == 0:
-            generator.stop()
-
-    for item in kept:
-        item.done = done
-        generator.submit(item)
-    generator.run()
-    assert [[choice.tokens for choice in item.choices] for item in kept] == alone
+    assert answers_of(generator, kept) == alone
