@@ -8,7 +8,7 @@ export type BenchmarkSettings = {
   readonly quick: boolean;
   /** Another checkout of Colloquy to be compared with. */
   readonly against: string | undefined;
-  /** The size of the model of an iteration; the embedded model unless told. */
+  /** The size of the model of an iteration; the embedded model by default. */
   readonly shape: string | undefined;
 };
 

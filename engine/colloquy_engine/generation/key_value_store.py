@@ -122,7 +122,7 @@ class KeyValueStore(Generic[Row]):
         """Prepares one token for every row. Returns the position_ids, [rows, 1]."""
         self._prompts, self._long, self._steps, positions, first = None, None, [], [], 0
         for size, pool in list(self._pools.items()):
-            # The next answers come soon: to take memory anew and clear it costs more than a few steps.
+            # The next answers come soon: to take memory again and clear it costs more than a few steps.
             if not pool.rows and pool.bytes > _EMPTY_POOL_BYTES:
                 del self._pools[size]
             if not pool.rows:
