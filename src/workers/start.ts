@@ -18,7 +18,7 @@ import { followExperiments } from '../observe/trackers/live.ts';
 import type { Traces } from '../observe/traces.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { openStore, type Store, storeIdentity } from '../store/store.ts';
-import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
+import { type TaskQueue, taskQueues } from '../workflows/temporal.ts';
 import { bundleWorkflows, tracedBundle } from './bundle.ts';
 import { requireNamespace, setsSearchAttributes, watchNamespace } from './namespace.ts';
 

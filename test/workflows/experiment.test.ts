@@ -8,7 +8,7 @@ import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createEndpoints, type Endpoints } from '../../src/engines/endpoint/open.ts';
 import { experimentResultSchema } from '../../src/store/records/result.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import {
   abortUpdate,
   changeUpdate,

@@ -15,7 +15,7 @@ import { finishedIteration } from '../../src/export/finished-iteration.ts';
 import { openDebaters } from '../../src/serve/debaters.ts';
 import { openStore } from '../../src/store/store.ts';
 import { openDependencies, startWorkers } from '../../src/workers/start.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { embeddedModel } from '../engines/fixtures/adapter.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';

@@ -19,7 +19,7 @@ import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
 import { closest } from 'fastest-levenshtein';
 import { type ConfigInput, mergeConfig } from '../../config/load.ts';
-import { taskQueues } from '../../workflows/server-names.ts';
+import { taskQueues } from '../../workflows/temporal.ts';
 
 const machineZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 

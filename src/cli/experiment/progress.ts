@@ -12,7 +12,7 @@ import {
 } from '../../workflows/progress.ts';
 import { byCause, causeOf, timeText } from '../../workflows/waiting-notes.ts';
 import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
-import { timeoutText } from '../../workflows/failures.ts';
+import { timeoutText } from '../../workflows/temporal.ts';
 import type { Temporal } from '../server/connect.ts';
 import { describe, type Queues } from '../server/workflow.ts';
 import { fineTuneWaitText, queuedJobText, type Heartbeat, type Shown, shownBy } from './heartbeat.ts';

@@ -5,7 +5,7 @@ import { terminalSafe } from '../../text/safe-text.ts';
 import { progressTable } from '../../workflows/progress-table.ts';
 import { standing } from '../../workflows/progress.ts';
 import { stepText, waitingNotes } from '../../workflows/waiting-notes.ts';
-import { resultTable } from '../result-table.ts';
+import { resultTable } from './ending.ts';
 import { workText } from './heartbeat.ts';
 import { endingOf } from './run.ts';
 import type { Temporal } from '../server/connect.ts';
@@ -28,7 +28,7 @@ import { experimentNameSchema } from '../../config/names.ts';
 import { chosenIteration } from '../../algorithm/guard.ts';
 import { experimentResultSchema } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
-import { searchAttributes } from '../../workflows/server-names.ts';
+import { searchAttributes } from '../../workflows/track-progress.ts';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 
 /** Prints the state of an experiment; returns the matching exit code. @throws ExperimentNotFound */

@@ -16,9 +16,8 @@ import {
 import type { study } from '../../workflows/study.ts';
 import { byCause } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
-import { type EndingOptions, printFailure } from '../experiment/run.ts';
+import { accuracyTablesText, type EndingOptions, printFailure } from '../experiment/ending.ts';
 import { readProgress, readSnapshot, whereText } from '../experiment/progress.ts';
-import { accuracyTablesText } from '../result-table.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
 import {
   describe,

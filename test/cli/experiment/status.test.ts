@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { listAll, matches, statusText } from '../../../src/cli/experiment/status.ts';
 import { failureText, type PendingActivity, type Snapshot } from '../../../src/cli/experiment/progress.ts';
 import type { Temporal } from '../../../src/cli/server/connect.ts';
-import { searchAttributes } from '../../../src/workflows/server-names.ts';
+import { searchAttributes } from '../../../src/workflows/track-progress.ts';
 import { writeFinishedExperiment } from '../../report/finished-experiment.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { aProgress } from '../../support/a-progress.ts';

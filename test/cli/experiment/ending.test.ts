@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
-import { accuracyTablesText, resultTable } from '../../src/cli/result-table.ts';
-import { writeBytes } from '../../src/store/blobs.ts';
-import { openStore, studyFiles } from '../../src/store/store.ts';
-import { temporaryFolder } from '../store/temporary-folder.ts';
+import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { accuracyTablesText, resultTable } from '../../../src/cli/experiment/ending.ts';
+import { writeBytes } from '../../../src/store/blobs.ts';
+import { openStore, studyFiles } from '../../../src/store/store.ts';
+import { temporaryFolder } from '../../store/temporary-folder.ts';
 
 describe('the table for the terminal', () => {
   const evaluation = (iteration: number, debate: number, wins: number, losses: number, pValue: number) => ({

@@ -1,14 +1,31 @@
+/** What do the workflows ask of Temporal: queues, timeouts, retries, runs that continue? And what does the failure of a step mean? */
 import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
   continueAsNew,
+  ContinueAsNew,
   makeContinueAsNewFunc,
   proxyActivities,
+  TerminatedFailure,
+  TimeoutFailure,
   type Workflow,
   workflowInfo,
 } from '@temporalio/workflow';
 // oxlint-disable-next-line no-restricted-imports -- SDK 1.24 has no public name for it; see below
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import type { ControlActivities, DebateActivities, GpuActivities } from '../activities/index.ts';
-import { taskQueues } from './server-names.ts';
+
+/** The task queues, one for each kind of work. By default a worker serves all of them. */
+export const taskQueues = {
+  /** Workflows and light activities. */
+  control: 'colloquy',
+  /** Debates: many requests in flight, waiting on an engine. */
+  debate: 'colloquy-debate',
+  /** Fine-tunes: one at a time on a GPU, one for each core without a GPU. */
+  gpu: 'colloquy-gpu',
+} as const;
+export type TaskQueue = (typeof taskQueues)[keyof typeof taskQueues];
 
 export const maximumAttempts = 10;
 /** Ten attempts over some five minutes: an engine may restart meanwhile. Then the step parks and waits for a person. */
@@ -136,4 +153,67 @@ export async function inWindow<Result>(
   const lanes = await Promise.allSettled(Array.from({ length: Math.min(width, count) }, lane));
   for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason;
   return results;
+}
+
+/** Why a step failed, in the words of whatever failed, for a person who reads the progress. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof ActivityFailure) return reasonOf(error.cause);
+  if (error instanceof TimeoutFailure) return timeoutText(error.timeoutType);
+  if (error instanceof ApplicationFailure) return `${error.type ?? 'Error'}: ${error.message}`;
+  if (error instanceof CancelledFailure) return 'It was cancelled.';
+  if (error instanceof TerminatedFailure) return 'It was terminated.';
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A config that cannot work: waiting for a `retry` would not mend it, so the run fails at once. */
+export function isInvalidConfig(error: unknown): boolean {
+  return isOfType(error, 'InvalidConfig');
+}
+
+/** An artifact is damaged or gone: `remakingDamaged` makes it again. The types are the names of the store's errors. */
+export function isDamage(error: unknown): boolean {
+  return isOfType(error, 'ArtifactDamaged') || isOfType(error, 'ArtifactMissing');
+}
+
+/** The step's last attempt was ended by its worker's shutdown (the type is that of Temporal's core). */
+export function isWorkerShutdown(error: unknown): boolean {
+  return isOfType(error, 'WorkerShutdown');
+}
+
+function isOfType(error: unknown, type: string): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof ApplicationFailure && cause.type === type;
+}
+
+/** What a step's timeout means. Of the types of Temporal's timeouts only two are set above. */
+export function timeoutText(type: string | undefined): string {
+  return type === 'HEARTBEAT'
+    ? 'Its worker gave no sign of life for 20 s: it died, was killed, or cannot reach Temporal.'
+    : `It took longer than a step may take (${type ?? 'timeout'}): it hangs.`;
+}
+
+/**
+ * Runs the workflow's body so that a failed activity fails the workflow with the activity's own type and words: `temporal
+ * workflow describe` then says `InvalidConfig` and which field, instead of `Activity task failed`.
+ *
+ * @param onFailure is given each failure, for the progress to show
+ */
+export async function failuresThatEndARun<Result>(
+  onFailure: (error: unknown) => void,
+  body: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof ContinueAsNew) throw error;
+    onFailure(error);
+    if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) {
+      throw ApplicationFailure.nonRetryable(
+        error.cause.message,
+        error.cause.type,
+        ...(error.cause.details ?? []),
+      );
+    }
+    throw error;
+  }
 }
