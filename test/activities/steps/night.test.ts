@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
-import { nightVerdict } from '../../src/activities/steps/close-night.ts';
-import type { Evaluation } from '../../src/algorithm/evaluation.ts';
-import type { NightEntry, NightPlan } from '../../src/store/series.ts';
+import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { nightVerdict } from '../../../src/activities/steps/night.ts';
+import type { Evaluation } from '../../../src/algorithm/evaluation.ts';
+import type { NightEntry, NightPlan } from '../../../src/store/series.ts';
 
 const evaluation = (debate: number): Evaluation => {
   const value = { accuracy: debate, standardError: 0 };
