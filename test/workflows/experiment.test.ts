@@ -23,7 +23,7 @@ import { leaveChartsOut } from '../support/charts.ts';
 import { expectDescribedOnPage, type Metadata } from '../support/described-on-page.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
-import { readSnapshot } from '../../src/cli/experiment/progress.ts';
+import { readSnapshot } from '../../src/cli/experiment/snapshot.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
 import {

@@ -20,7 +20,7 @@ import {
   type Sharing,
   unservedQueues,
 } from '../server/workflow.ts';
-import { readProgress, readSnapshot } from './progress.ts';
+import { readProgress, readSnapshot } from './snapshot.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../../workflows/progress.ts';
