@@ -4,8 +4,7 @@ import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
 import { baseModelsOf, iterationsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
-import { pathExists } from '../../config/load.ts';
-import { modelFaults, modelLocation } from '../../config/model-name.ts';
+import { modelFaults } from '../../config/model-name.ts';
 import {
   defaultTrainer,
   loadTrainers,
@@ -84,17 +83,17 @@ export async function checkExperiment(
     const { reachEndpoint, reachTrainer, trainerLacks } = await import('../../workers/machine.ts');
     const lacks = await trainerLacks(config);
     if (lacks !== null) throw new InvalidConfig([{ path: 'fine_tune.method', message: lacks }]);
-    for (const { of, endpoint } of found)
-      await reachEndpoint(of.model.endpoint, endpoint, of.model.model_name_or_path, store);
+    const reached: Checked['endpoints'][number][] = [];
+    for (const { of, endpoint } of found) {
+      const { endpoint: name, model_name_or_path: named } = of.model;
+      const model = await reachEndpoint(name, endpoint, named, store);
+      reached.push({ name, kind: endpoint.kind, model });
+    }
     if (trainer !== undefined && config.iterations > 0)
       await reachTrainer(trainer.name, trainer.config, store);
     return {
       questions,
-      endpoints: found.map(({ of: { model }, endpoint }) => ({
-        name: model.endpoint,
-        kind: endpoint.kind,
-        model: modelText(model.model_name_or_path, endpoint),
-      })),
+      endpoints: reached,
       estimate: await expectedFor(config, questions, store),
       warnings: warningsOf({ config, heldOut: questions.heldOut, iterations: [], evaluations: [] }),
     };
@@ -114,13 +113,6 @@ function unknown(path: string, name: string, known: readonly string[], file: str
 function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfig): ConfigFault[] {
   const known = Object.keys(loadTrainers());
   return iterations === 0 || known.includes(trainer) ? [] : [unknown('trainer', trainer, known, 'trainers')];
-}
-
-function modelText(name: string, endpoint: EndpointConfig): string {
-  if (endpoint.kind !== 'local' && endpoint.url !== undefined) return `the server answers and has ${name}`;
-  return modelLocation(name) !== name || pathExists(name)
-    ? `${name} is there`
-    : `${name} is a hub id: the worker's engine will load it; this was not tried here`;
 }
 
 /** The questions of an experiment, read as it will read them. */
