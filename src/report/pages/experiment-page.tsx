@@ -6,7 +6,7 @@ import { chosenIteration, standingEvaluations } from '../../algorithm/guard.ts';
 import type { ExperimentResult, NightOutcome } from '../../store/records/result.ts';
 import { count, counted, duration, evaluationName, pValue } from '../../text/figures.ts';
 import type { Drawn } from '../charts/style.ts';
-import { experimentFindings } from '../findings/experiment.ts';
+import { experimentFindings } from '../findings/what-it-shows.ts';
 import {
   accuracyCells,
   AgentsSection,

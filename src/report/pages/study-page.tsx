@@ -6,7 +6,7 @@ import { rowOf } from '../analyse/contenders.ts';
 import { count, counted, duration } from '../../text/figures.ts';
 import { type SettingConfig, settingConfig } from '../analyse/paper.ts';
 import type { Experiment, Setting, StudyAnalysis } from '../analyse/study.ts';
-import { studyFindings } from '../findings/study.ts';
+import { studyFindings } from '../findings/what-it-shows.ts';
 import { ChartsSection, citation, FindingsSection, Heading, Page } from '../parts/page.tsx';
 import type { MissingExperiment } from '../read/study.ts';
 import { Grid, Tables } from '../tables/html-table.tsx';

@@ -1,12 +1,18 @@
-import { standingEvaluations } from '../../algorithm/guard.ts';
+/** What does an experiment show, what does a study show, and what do they not show? In plain sentences that follow from the numbers by rule. */
 import type { Evaluation } from '../../algorithm/evaluation.ts';
+import { standingEvaluations } from '../../algorithm/guard.ts';
+import { mostVotes } from '../../algorithm/measures/cost.ts';
 import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
-import type { ExperimentResult } from '../../store/records/result.ts';
+import { methods } from '../../algorithm/methods.ts';
+import { asksEmbedded } from '../../config/agents.ts';
 import { isEmbedded } from '../../config/model-name.ts';
-import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
+import type { ExperimentResult } from '../../store/records/result.ts';
+import { chance, count, iterationsInWords, listed, percent, points } from '../../text/figures.ts';
+import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import type { ReportData } from '../read/experiment.ts';
-import { learntFrom } from './measures.ts';
+import { againstOthers, besideFirstVote, besideMajority, gainsLast, withPaper } from './accuracy.ts';
 import { type AllFindings, type Finding, finding, findingOfEach } from './finding.ts';
+import { learntFrom, measured } from './measures.ts';
 
 /** What an experiment shows, for readers who have not read the paper. It claims a difference only where the paired test has p < 0.05. */
 export function experimentFindings({
@@ -42,7 +48,7 @@ export function experimentFindings({
     said === undefined ? [] : [finding(said)],
   );
   const trained = result.evaluations.length > 1;
-  return { findings: shown([...decided, ...shows]), limits: limits(last, models, trained) };
+  return { findings: shown([...decided, ...shows]), limits: limitsOfExperiment(last, models, trained) };
 }
 
 type Start = { readonly name: string; readonly debate: string; readonly when: string };
@@ -126,7 +132,7 @@ function worseBetween(evaluations: readonly Evaluation[], tests: ReadonlyMap<num
   );
 }
 
-function limits(last: Evaluation, models: ReportData['models'], trained: boolean): string[] {
+function limitsOfExperiment(last: Evaluation, models: ReportData['models'], trained: boolean): string[] {
   const embedded = models.some((model_name_or_path) => isEmbedded({ model_name_or_path }));
   return [
     last.iteration === 0
@@ -140,5 +146,106 @@ function limits(last: Evaluation, models: ReportData['models'], trained: boolean
           'The embedded model was made careless on purpose, so that self-improvement can be seen in minutes. Its gain says nothing about large models.',
         ]
       : []),
+  ];
+}
+
+/** What a study shows and does not show. */
+export function studyFindings(analysis: StudyAnalysis): AllFindings {
+  const { settings } = analysis;
+  const findings = settings.map((setting) => {
+    const shows = [
+      ...againstOthers(analysis, setting),
+      ...gainsLast(setting),
+      ...besideFirstVote(analysis, setting),
+      ...besideMajority(analysis, setting),
+      ...withPaper(setting),
+    ];
+    return {
+      about: settings.length > 1 ? setting.name : null,
+      shows: shows.length > 0 ? shows : [nothingToCompare(setting)],
+      beside: measured(analysis, setting),
+    };
+  });
+  return { findings, limits: limitsOfStudy(analysis) };
+}
+
+function nothingToCompare({ contenders }: Setting): Finding {
+  const titles = contenders.map(({ title }) => title);
+  return finding(
+    `Only ${listed(titles)} ${titles.length === 1 ? 'is' : 'are'} finished here, so there is nothing to compare yet.`,
+  );
+}
+
+function limitsOfStudy({ settings, missing, comparisons, reference }: StudyAnalysis): string[] {
+  const contenders = settings.flatMap((setting) => setting.contenders);
+  const withoutReference = settings
+    .filter((setting) => !setting.contenders.some(({ key }) => key === reference))
+    .map(({ name }) => name);
+  return [
+    ...only(
+      missing.length > 0,
+      `${count(missing.length)} of the study’s experiments are missing; what is said is about the others.`,
+    ),
+    ...only(
+      withoutReference.length > 0 && comparisons.length > 0,
+      `Without a finished experiment of the method that others are compared with, nothing is tested on ${listed(withoutReference)}.`,
+    ),
+    ofSeeds(new Set(contenders.flatMap(({ seeds }) => seeds)).size),
+    ...ofGoldLabels(contenders),
+    ...ofMissingVotes(contenders),
+    ...ofDiversity(contenders),
+    ...only(
+      settings.some(({ experiments }) => experiments.some(({ config }) => asksEmbedded(config))),
+      'The embedded model is tiny and was made for this, from questions of the same kind, the held-out ones among them, by a rule that was fixed before the methods were compared (engine/models/tiny-arithmetic/README.md): what it shows says nothing about large models.',
+    ),
+  ];
+}
+
+function only(holds: boolean, sentence: string): string[] {
+  return holds ? [sentence] : [];
+}
+
+function ofSeeds(seeds: number): string {
+  return seeds === 1
+    ? 'There is one seed: the errors cover the choice of questions, and not how much another training would change.'
+    : `There are ${seeds} seeds, pooled: the errors cover the choice of questions and answers. ${seeds} trainings of each method are too few to tell how much another training would change. How far apart the seeds are is in a table of its own.`;
+}
+
+/** Methods that had more to learn from than the others. */
+function ofGoldLabels(contenders: readonly Contender[]): string[] {
+  const titles = contenders.flatMap(({ title, learns, own }) =>
+    learns && own?.config.label_source === 'gold' ? [title] : [],
+  );
+  return only(
+    titles.length > 0,
+    `${listed([...new Set(titles)])} learnt from the gold answers of the training questions; no other method used any.`,
+  );
+}
+
+function ofMissingVotes(contenders: readonly Contender[]): string[] {
+  const titles = contenders.flatMap(({ title, own }) =>
+    own !== null &&
+    own.config.equal_tokens &&
+    own.config.rounds > 1 &&
+    methods[own.config.method].answer === 'debate' &&
+    own.besideDebate.length === 0
+      ? [title]
+      : [],
+  );
+  return only(
+    titles.length > 0,
+    `The majority at equal tokens was not measured for ${listed([...new Set(titles)])}: the server counts no tokens, or by its counts that would take more than ${mostVotes} answers to a question.`,
+  );
+}
+
+function ofDiversity(contenders: readonly Contender[]): string[] {
+  const own = contenders.flatMap((each) => each.own ?? []);
+  const reasons = new Set(own.flatMap(({ diversity }) => diversity.leftOut));
+  return [
+    ...only(
+      own.length > 0 && own.every(({ diversity }) => diversity.rows.length === 0),
+      'Diversity was not measured.',
+    ),
+    ...[...reasons].map((reason) => `Some of the diversity is not measured: ${reason}`),
   ];
 }

@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { MethodName } from '../../../src/algorithm/methods.ts';
 import type { DiversityDocument } from '../../../src/store/records/rows.ts';
 import { analyseStudy } from '../../../src/report/analyse/study.ts';
-import { studyFindings } from '../../../src/report/findings/study.ts';
 import { measureExperiment } from '../../../src/report/read/measured-experiment.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { diversityDocument } from '../diversity-document.ts';
 import { type Script, times, writeScriptedStudy } from '../scripted-study.ts';
+import { experimentFindings, studyFindings } from '../../../src/report/findings/what-it-shows.ts';
+import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import type { ReportData } from '../../../src/report/read/experiment.ts';
 
 const folder = temporaryFolder();
 let studies = 0;
@@ -215,3 +217,41 @@ describe('what is said beside it', () => {
 function diversity(iteration: number, dissimilarity: number) {
   return diversityDocument(iteration, { dissimilarity }, { leftOut: 'this endpoint has no prompt_logprobs' });
 }
+
+/** An experiment of 500 questions whose debates saved and spoilt so many of its own first votes, by iteration. */
+function sentences(...tests: readonly (readonly [wins: number, losses: number, pValue: number])[]): string[] {
+  const share = { accuracy: 0.9, standardError: 0.013 };
+  const evaluations = tests.map((_, iteration) => ({
+    iteration,
+    questions: 500,
+    single: share,
+    majority: share,
+    debate: share,
+    debateVersusBase: { wins: 0, losses: 0, pValue: 1 },
+    cutOff: noneCutOff,
+  }));
+  const debateVersusMajority = new Map(
+    tests.map(([wins, losses, pValue], iteration) => [iteration, { wins, losses, pValue }] as const),
+  );
+  const data = {
+    result: { evaluations },
+    models: [],
+    labels: [],
+    debateVersusMajority,
+  } as unknown as ReportData;
+  return experimentFindings(data).findings.flatMap(({ shows }) =>
+    shows.flatMap(({ sentence, each }) => [sentence, ...each]),
+  );
+}
+
+it('an experiment says after which iterations its debate was worse than its own first vote, corrected for their number', () => {
+  const found = sentences([40, 10, 1e-4], [1, 27, 2e-7], [9, 2, 0.065], [2, 11, 0.022], [4, 18, 0.004]);
+  expect(found.join('\n')).toContain('After 4 iterations debating was worse than a vote');
+  const at = found.indexOf("Before that, debating was worse than a vote over the agents' first answers too:");
+  // 2 : 11 has p = 0.022, and 0.044 as the second of three.
+  expect(found.slice(at + 1)).toEqual([
+    'After one iteration: 90.0 % against 90.0 %, saved 1, spoilt 27, p < 0.001 by Holm',
+    'After 3 iterations: 90.0 % against 90.0 %, saved 2, spoilt 11, p = 0.044 by Holm',
+  ]);
+  expect(sentences([1, 27, 2e-7], [5, 5, 1], [5, 5, 1]).join('\n')).not.toContain('Before that');
+});
