@@ -22,7 +22,7 @@ import {
   readDebates,
 } from '../../store/records/rows.ts';
 import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
-import { type LabelRow, labelRow } from '../analyse/datasets.ts';
+import { type LabelRow, labelRow } from '../analyse/measures.ts';
 import { warningsOf } from '../findings/warnings.ts';
 import { readLabels, trainedQuestions } from './measured-experiment.ts';
 import { pickDebates, type PickedDebate } from './debates.ts';
