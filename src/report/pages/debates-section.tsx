@@ -2,10 +2,9 @@
 import { z } from 'zod';
 import { roleOf } from '../../algorithm/agents.ts';
 import { methodNames, methods } from '../../algorithm/methods.ts';
-import type { DebateKind } from '../read/debates.ts';
 import { debateBrowserFile } from '../../store/store.ts';
 import { hashOf } from '../debate-browser/page/library.ts';
-import type { DebateToRead } from '../read/experiment.ts';
+import type { DebateKind, DebateToRead } from '../read/experiment.ts';
 import { verdictOf } from '../debate-browser/browsed-debate.ts';
 import { Heading } from '../parts/page.tsx';
 
