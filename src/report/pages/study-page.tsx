@@ -9,7 +9,7 @@ import type { Experiment, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { studyFindings } from '../findings/what-it-shows.ts';
 import { ChartsSection, citation, FindingsSection, Heading, Page } from '../parts/page.tsx';
 import type { MissingExperiment } from '../read/study.ts';
-import { Grid, Tables } from '../tables/html-table.tsx';
+import { Grid, Tables } from '../parts/figures.tsx';
 import type { StudyTables } from '../tables/study-tables.ts';
 import type { ChartedSection, DrawnCharts } from './study-charts.ts';
 

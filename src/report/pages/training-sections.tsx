@@ -9,7 +9,7 @@ import { count, errorInPoints, percent, withError } from '../../text/figures.ts'
 import type { LabelRow } from '../analyse/measures.ts';
 import { ChartsSection, Heading } from '../parts/page.tsx';
 import type { Drawn } from '../charts/style.ts';
-import { Grid } from '../tables/html-table.tsx';
+import { Grid } from '../parts/figures.tsx';
 import { calibrationNote, learntNote } from '../tables/measure-tables.ts';
 
 type Iteration = ExperimentResult['iterations'][number];

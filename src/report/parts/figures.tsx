@@ -1,6 +1,10 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
+/** How do figures stand on a page: in grids, in tables, in tiles, with their intervals? */
 import type { ComponentChildren } from 'preact';
-import { type Cell, type Column, columnHead, figureText, type Table } from './table.ts';
+import type { Evaluation } from '../../algorithm/evaluation.ts';
+import { type Accuracy, accuracyInterval } from '../../algorithm/measures/answers.ts';
+import { interval95, percent, points } from '../../text/figures.ts';
+import { type Cell, type Column, columnHead, figureText, type Table } from '../tables/table.ts';
 
 type GridProps = {
   caption?: string;
@@ -100,4 +104,72 @@ export function Tables({ tables }: { tables: readonly Table[] }) {
       })}
     </div>
   );
+}
+
+/** The three ways of answering that are evaluated after every iteration. */
+export const ways = [
+  { key: 'single', name: 'Single answer', mark: '●' },
+  { key: 'majority', name: 'Majority vote', mark: '■' },
+  { key: 'debate', name: 'Debate', mark: '◆' },
+] as const;
+
+/** The three accuracies at the end, each with where it began. */
+export function Tiles({ evaluations }: { evaluations: readonly Evaluation[] }) {
+  const [base, last] = [evaluations[0], evaluations.at(-1)];
+  if (base === undefined || last === undefined) return null;
+  return (
+    <div class="tiles">
+      {ways.map(({ key, name }) => (
+        <div class="tile" style={{ '--tone': `var(--${key})` }}>
+          <div class="name">{name}</div>
+          <div class="figure">
+            {percent(last[key].accuracy)}{' '}
+            <small>{interval95(accuracyInterval(last[key], last.questions))}</small>
+          </div>
+          <div class="detail">
+            {last.iteration === 0 ? (
+              'base model'
+            ) : (
+              <>
+                base {percent(base[key].accuracy)},{' '}
+                <Gain difference={last[key].accuracy - base[key].accuracy} /> points
+              </>
+            )}
+          </div>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** The marks of the three ways in a chart. */
+export function WaysLegend() {
+  return (
+    <div class="legend">
+      {ways.map(({ key, name, mark }) => (
+        <span>
+          <b style={{ color: `var(--${key})` }}>{mark}</b> {name.toLowerCase()}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+/** The accuracies of an evaluation as cells of a table, in the order of `ways`. */
+export function accuracyCells(evaluation: Evaluation) {
+  return ways.map(({ key }) => <WithInterval value={evaluation[key]} questions={evaluation.questions} />);
+}
+
+/** An accuracy with its 95 % interval. */
+export function WithInterval({ value, questions }: { value: Accuracy; questions: number }) {
+  return (
+    <>
+      {percent(value.accuracy)} <span class="se">{interval95(accuracyInterval(value, questions))}</span>
+    </>
+  );
+}
+
+/** A difference in points, coloured by its sign. */
+export function Gain({ difference }: { difference: number }) {
+  return <span class={difference < 0 ? 'down' : 'up'}>{points(difference)}</span>;
 }
