@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { objectives } from '../algorithm/objectives.ts';
 import { agentOf } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';
+import { aboutForm } from '../config/fine-tune.ts';
 import { modelLocation } from '../config/model-name.ts';
 import { count, listed } from '../text/figures.ts';
 import { fenced, shellQuoted } from '../text/safe-text.ts';
@@ -125,8 +126,7 @@ function whatItIs(
   { form }: StoredManifest,
   done: FinishedIteration,
 ): string {
-  const weights = form === 'full' ? 'all its weights fine-tuned' : 'a LoRA adapter merged into it';
-  return `This is ${whichModel(model, done)}: \`${base}\` with ${weights}`;
+  return `This is ${whichModel(model, done)}: \`${base}\` with ${aboutForm[form].change}`;
 }
 
 function isDistilled(model: AgentModel | DistilledModel): model is DistilledModel {
