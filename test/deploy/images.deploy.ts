@@ -101,7 +101,7 @@ function sources(): string {
   return [
     'workers/start.ts',
     'workers/namespace.ts',
-    'observe/log.ts',
+    'observe/log-metrics-traces.ts',
     'observe/install-runtime.ts',
     'store/store.ts',
     'config/endpoints.ts',
