@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from accelerate.data_loader import prepare_data_loader
+from accelerate.utils import DistributedType
 from datasets import Dataset
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -155,6 +157,12 @@ class JobTrainer:
             micro_batch=self.micro_batch.rows,
             gradient_checkpointing=self.micro_batch.gradient_checkpointing,
         )
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """On CPUs accelerate takes no notice of `fsdp`, and each rank would have all weights. So it is told there that it has cards."""
+        if self.args.fsdp_plugin_args is not None and not torch.cuda.is_available():
+            PartialState().distributed_type = DistributedType.MULTI_GPU
+        super().create_accelerator_and_postprocess()
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
         """Like transformers' own, but a warm-up begins above 0: at 1 / (w + 1) of the peak, where w is the number of its steps.

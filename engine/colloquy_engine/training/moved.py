@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ..protocol.trainer_messages import Moved
-from .ranks import own_part, put_own_parts
+from .ranks import own_part, put_own_parts, shard_again
 from .training_rows import IGNORED, TrainingRows
 
 SAMPLE_ROWS = 32
@@ -110,6 +110,7 @@ def _logits(network: nn.Module, rows: TrainingRows, batch: list[int], pad_token:
     tokens, labels = padded(rows.input_ids, pad_token), padded(rows.labels, IGNORED)
     mask = torch.tensor([[1] * len(rows.input_ids[row]) + [0] * (longest - len(rows.input_ids[row])) for row in batch])
     logits = network(input_ids=tokens.to(device), attention_mask=mask.to(device), use_cache=False).logits
+    shard_again(network)
     return logits[:, :-1][(labels[:, 1:] != IGNORED).to(device)]
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from .batches import collator_of
 from .job_trainer import JobTrainer
 from .micro_batches import Example
+from .ranks import shard_again
 from .reporter import StoppedInsideStep
 from .training_rows import IGNORED
 
@@ -118,6 +119,7 @@ class PreferenceTrainer(JobTrainer):
                     with torch.no_grad(), self.compute_loss_context_manager():
                         of_rows, found, _ = self.log_probabilities(model, self.on_device(self.data_collator(examples, names)))
                     measured.append(measure(of_rows, found).cpu())
+                shard_again(model)
                 return measured[: len(micro_batches)]
             except (RuntimeError, MemoryError) as error:
                 self.take_less_memory(error, shares[self.ranks.rank] or shares[0])
