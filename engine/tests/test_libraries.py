@@ -59,6 +59,7 @@ SIGNATURES = [
     (SFTTrainer.remove_callback, "(self, callback)"),
     (SFTTrainer._save_optimizer_and_scheduler, "(self, output_dir)"),
     (SFTTrainer._save_rng_state, "(self, output_dir)"),
+    (SFTTrainer.create_accelerator_and_postprocess, "(self)"),
     (TrainerState.save_to_json, "(self, json_path)"),
     (SFTConfig.get_warmup_steps, "(self, num_training_steps)"),
     (
@@ -134,7 +135,7 @@ ATTRIBUTES = [
             "output_dir", "learning_rate", "num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps",
             "lr_scheduler_type", "warmup_steps", "weight_decay", "gradient_checkpointing", "save_strategy", "save_steps", "seed",
             "data_seed", "max_length", "dataset_kwargs", "logging_strategy", "logging_steps", "logging_nan_inf_filter", "report_to",
-            "disable_tqdm", "use_cpu", "bf16", "dataloader_pin_memory", "use_liger_kernel", "fsdp", "fsdp_config",
+            "disable_tqdm", "use_cpu", "bf16", "dataloader_pin_memory", "use_liger_kernel", "ddp_broadcast_buffers", "fsdp", "fsdp_config",
         },
     ),
 ]  # fmt: skip

@@ -43,5 +43,7 @@ def common_arguments(job: TrainingJob, micro_batch: MicroBatch, sharded: bool) -
         bf16=bf16(),
         use_liger_kernel=liger_kernel(),
         dataloader_pin_memory=on_gpu,
+        # All ranks have loaded the same. To exchange them, ranks would have to begin forward passes together, which one that tries again cannot.
+        ddp_broadcast_buffers=False,
         **(_FSDP if sharded else {}),
     )

@@ -68,9 +68,9 @@ def alone(job, stop_after=None):
 
 
 @contextlib.contextmanager
-def two_ranks():
+def two_ranks(*program):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--shutdown_timeout", "5"]
-    command = [*torchrun, str(ENGINE / "train.py"), "--threads", "1", "--exit-with-parent"]
+    command = [*torchrun, *(program or (str(ENGINE / "train.py"),)), "--threads", "1", "--exit-with-parent"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
     try:
         yield process
@@ -79,12 +79,19 @@ def two_ranks():
         process.wait()
 
 
-def together(process, job):
-    process.stdin.write(json.dumps(job) + "\n")
+def send(process, line):
+    process.stdin.write(json.dumps(line) + "\n")
     process.stdin.flush()
+
+
+def together(process, job, stop_after=None):
+    """The events of two ranks that train the job. They are asked to stop after `stop_after` steps, if that is given."""
+    send(process, job)
     events = []
     while not events or events[-1]["event"] not in ("done", "failed", "stopped"):
         events.append(next_event(process))
+        if events[-1]["event"] == "step" and events[-1]["step"] == stop_after:
+            send(process, {"stop": job["id"]})
     return events
 
 
@@ -150,9 +157,15 @@ def test_two_ranks_train_as_one_does_continue_each_others_checkpoints_and_end_to
             assert manifest["files"].keys() == alike["files"].keys()
             assert_same_training(together(process, begun[kind]), expected[kind], after=4)
             assert_same_weights(begun[kind], whole[kind])
+        # Both stop after the same step, whose checkpoint one rank continues, and are ready for the next job.
+        halted = make_job("halted", "lora", num_train_epochs=50)
+        stopped = together(process, halted, stop_after=4)[-1]
+        assert stopped["event"] == "stopped" and 4 <= stopped["step"] < 200
+        assert Path(stopped["checkpoint"], "COMPLETE").exists()
+        goes_on = alone(halted, stop_after=stopped["step"] + 2)
+        assert goes_on[0]["resumed_from_step"] == stopped["step"] and goes_on[-1]["step"] == stopped["step"] + 2
         cut = make_job("cut", "full", num_train_epochs=500)
-        process.stdin.write(json.dumps(cut) + "\n")
-        process.stdin.flush()
+        send(process, cut)
         while (event := next_event(process))["event"] != "checkpoint":
             assert event["event"] in ("started", "step")
         ranks = ranks_of(process)
@@ -176,3 +189,29 @@ def test_two_ranks_train_as_one_does_continue_each_others_checkpoints_and_end_to
         shutil.rmtree(job["output_dir"])
         assert alone(job)[0]["resumed_from_step"] == STEPS
         assert_same_weights(job, whole[kind])
+
+
+def test_a_rank_that_lacks_memory_has_all_ranks_go_on_with_fewer_rows_at_once(make_job):
+    """With sharded weights all of them begin again, and the next attempt knows what did not fit."""
+    program = str(Path(__file__).with_name("little_memory.py")), "2"
+    whole = {method: make_job(f"{method}-whole", method) for method in ("lora", "full")}
+    expected = {method: alone(job) for method, job in whole.items()}
+    jobs = {method: make_job(f"{method}-little-memory", method) for method in whole}
+    smaller = {"event": "micro_batch", "step": 0, "rows": 2, "gradient_checkpointing": False}
+    with two_ranks(*program) as process:
+        assert next_event(process) == {"event": "ready"}
+        events = together(process, jobs["lora"])
+        assert events.pop(1) == smaller | {"id": jobs["lora"]["id"]}
+        assert_same_training(events, expected["lora"])
+        send(process, jobs["full"])
+        said = [json.loads(line) for line in process.stdout]
+        assert smaller | {"id": jobs["full"]["id"]} in said and {event["event"] for event in said} <= {"started", "micro_batch"}
+        assert process.wait(60) == 1
+    with two_ranks(*program) as process:
+        assert next_event(process) == {"event": "ready"}
+        again = together(process, jobs["full"])
+    assert_same_training(again, expected["full"])
+    for method, ended in (("lora", events), ("full", again)):
+        assert_same_weights(jobs[method], whole[method])
+        execution = expected[method][-1]["manifest"]["execution"]
+        assert ended[-1]["manifest"]["execution"] == execution | {"processes": 2, "micro_batch": 2}
