@@ -79,7 +79,7 @@ class PreferenceTrainer(JobTrainer):
         if lengths is None:
             return of_rows, found.sum(1), aux_loss
         # The sequences follow each other. Each place predicts the next token, and nothing predicts a sequence's first one.
-        owner = torch.arange(len(lengths), device=found.device).repeat_interleave(lengths)[1:]
+        owner = torch.arange(len(lengths), device=found.device).repeat_interleave(lengths, output_size=found.shape[1] + 1)[1:]
         return of_rows, torch.zeros(len(lengths), device=found.device).index_add(0, owner, found[0]), aux_loss
 
     def with_aux_loss(self, loss: torch.Tensor, aux_loss: torch.Tensor | None) -> torch.Tensor:
@@ -87,8 +87,7 @@ class PreferenceTrainer(JobTrainer):
 
     def reference_of(self, of_rows: dict) -> tuple[torch.Tensor, torch.Tensor]:
         """The start's log-probabilities of the first and of the second sequence of rows."""
-        rows = of_rows["row"]
-        first, second = self.reference[rows.cpu()].to(rows.device).unbind(1)
+        first, second = self.reference[of_rows["row"]].unbind(1)
         return first, second
 
     def before_first_step(self) -> None:
@@ -100,15 +99,16 @@ class PreferenceTrainer(JobTrainer):
         self.model.eval()
         own = self.without_gradient(self.model, shares, ("first", "second"), lambda _, found: found.view(2, -1).T)
         self.model.train()
-        self.reference = torch.empty(len(examples), 2)
-        for rank, part in enumerate(self.ranks.of_all(own)):
-            if part:
-                self.reference[rank :: self.ranks.size] = torch.cat(part)
+        reference = torch.empty(len(examples), 2)
+        for rank, part in enumerate(self.ranks.of_all(torch.cat(own).cpu() if own else None)):
+            if part is not None:
+                reference[rank :: self.ranks.size] = part
+        self.reference = reference.to(self.args.device)
         if not torch.isfinite(self.reference).all():
             raise self.not_finite("log-probability of an answer by the model where the training starts", math.nan)
 
     def without_gradient(self, model: nn.Module, shares: list[list[Example]], names: tuple[str, ...], measure: Measure) -> list[torch.Tensor]:
-        """`measure` of the named sequences' log-probabilities, one tensor for each micro-batch of this rank's share, in main memory."""
+        """`measure` of the named sequences' log-probabilities, one tensor for each micro-batch of this rank's share."""
         while True:
             micro_batches, fillers = self.micro_batches(shares)
             measured = []
@@ -118,7 +118,7 @@ class PreferenceTrainer(JobTrainer):
                         raise StoppedInsideStep
                     with torch.no_grad(), self.compute_loss_context_manager():
                         of_rows, found, _ = self.log_probabilities(model, self.on_device(self.data_collator(examples, names)))
-                    measured.append(measure(of_rows, found).cpu())
+                    measured.append(measure(of_rows, found))
                 shard_again(model)
                 return measured[: len(micro_batches)]
             except (RuntimeError, MemoryError) as error:

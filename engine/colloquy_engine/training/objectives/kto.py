@@ -64,7 +64,8 @@ class Trainer(PreferenceTrainer, KTOTrainer):
     def before_gradient(self, model: nn.Module, step: list[Example]) -> None:
         shares = [share_of(step, rank, self.ranks.size, self.length_of) for rank in range(self.ranks.size)]
         parts = self.without_gradient(model, shares, ("second",), lambda of_rows, found: (found - self.reference_of(of_rows)[1]).sum())
-        total = math.fsum(self.ranks.of_all(math.fsum(part.item() for part in parts)))
+        own = torch.stack(parts).tolist() if parts else []
+        total = math.fsum(self.ranks.of_all(math.fsum(own)))
         self.kl = max(0.0, total / len(step))
 
     def compute_loss(self, model: nn.Module, inputs: dict, return_outputs: bool = False, num_items_in_batch=None):
