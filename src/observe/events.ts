@@ -53,7 +53,11 @@ export type Events = {
     readonly tokensPerSecond: number | null;
   };
   /** A fine-tune did not have enough memory, and goes on with `rows` at once on a device. A step has as many rows as before. */
-  'micro-batch': FineTune & { readonly step: number; readonly rows: number };
+  'micro-batch': FineTune & {
+    readonly step: number;
+    readonly rows: number;
+    readonly gradient_checkpointing: boolean;
+  };
   /** A server has accepted a fine-tune and not begun it: its job, in which state it has been since when, and until when it may be. */
   'fine-tune waits': FineTune & {
     readonly job: string;

@@ -16,6 +16,7 @@ import { temporaryFolder } from '../store/temporary-folder.ts';
 import { startFineTuningServer } from '../support/fine-tuning-server.ts';
 import { baseNamed, modelNamed } from '../support/models.ts';
 import { instantTrainer } from '../support/test-dependencies.ts';
+import { until } from '../support/until.ts';
 import { embeddedModel } from './fixtures/adapter.ts';
 import { trainerContract } from './trainer.contract.ts';
 
@@ -245,6 +246,31 @@ describe('a fine-tune at a server', { timeout: 60_000 }, () => {
       },
     ]);
     expect(made!.status).toBe('cancelled');
+  });
+
+  it('may stay queued for a day, where the configuration says nothing else', async () => {
+    const key = newKey();
+    const hour = 3_600_000;
+    const trainer = opened();
+    server.faults.queue = true;
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      await trainer.submit(key, await job(store));
+      server.faults.queue = false;
+      const begin = Date.now();
+      const failed = failureOf(trainer, key);
+      for (const hours of [1, 23]) {
+        const looks = server.asked.length;
+        vi.setSystemTime(begin + hours * hour);
+        await until('the job was looked at three times', () => server.asked.length > looks + 2);
+        expect(ofKey(key)).toMatchObject([{ status: 'queued' }]);
+      }
+      vi.setSystemTime(begin + 24 * hour + 1_000);
+      expect(await failed).toMatchObject({ name: 'HostedJobNotBegun', retryable: false });
+      expect(ofKey(key)).toMatchObject([{ status: 'cancelled' }]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('of rows with weights is refused, because the server cannot weight rows', async () => {

@@ -1,5 +1,5 @@
 /** The answers of Ray's Jobs API and what a trainer makes of them, on a stand-in. What a real Ray does: npm run test:ray. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RayConfig } from '../../src/config/trainers.ts';
 import { createRayTrainer } from '../../src/engines/trainer/ray.ts';
 import type { FineTuneJob, JobProgress, Trainer } from '../../src/engines/trainer/trainer.ts';
@@ -282,6 +282,30 @@ describe('a Ray cluster', () => {
       'it asks for 3 processes with 2 CPUs and 1 GPU each, and the cluster has 3 nodes (8 CPUs and 1 GPU; 1 CPU and 4 GPUs; 0 CPUs and no GPU)',
     );
     expect(ray.stops).toHaveLength(1);
+  });
+
+  it('that has no GPU is told within a minute, where the configuration says nothing of patience', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const begin = Date.now();
+      // Each look at the job takes a second.
+      ray.instead = ({ method, url }) => {
+        if (method === 'GET' && url?.startsWith('/api/jobs/')) vi.setSystemTime(Date.now() + 1_000);
+        return false;
+      };
+      const config = { kind: 'ray', url: ray.url } as const;
+      const trainer = createRayTrainer({ store, config, pollMs: 1 });
+      opened.push(trainer);
+      const error = await errorOf(trained(trainer));
+      expect(error).toMatchObject({ name: 'RayCannotPlace' });
+      expect(error.message).toContain(
+        'it asks for 1 process with 1 CPU and 1 GPU each, and the cluster has 1 node (4 CPUs and no GPU)',
+      );
+      expect(Date.now() - begin).toBeLessThan(60_000);
+      expect(Date.now() - begin).toBeGreaterThan(20_000);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('that gets its nodes a little later', async () => {

@@ -293,7 +293,7 @@ function agentOf({ experiment, iteration, agent, role }: FineTune): FineTune {
 function reportEvent(whose: FineTune, event: JobProgress): void {
   if (event.event === 'checkpoint') emit('checkpoint', { ...whose, step: event.step });
   if (event.event === 'waiting') emit('fine-tune waits', { ...whose, ...event });
-  if (event.event === 'micro_batch') emit('micro-batch', { ...whose, step: event.step, rows: event.rows });
+  if (event.event === 'micro_batch') emit('micro-batch', { ...whose, ...event });
   if (event.event !== 'step') return;
   const { step, total_steps: totalSteps, loss, tokens_per_second: tokensPerSecond } = event;
   emit('fine-tune step', { ...whose, step, totalSteps, loss, tokensPerSecond });

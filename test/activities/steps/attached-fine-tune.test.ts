@@ -15,6 +15,7 @@ import { resolveConfig } from '../../../src/config/resolve.ts';
 import { FineTuneStopped } from '../../../src/engines/trainer/errors.ts';
 import { trainerAbilities } from '../../../src/config/trainers.ts';
 import type { Trainer } from '../../../src/engines/trainer/trainer.ts';
+import { onEvent } from '../../../src/observe/events.ts';
 import { writeDocument } from '../../../src/store/files/documents.ts';
 import { refOf, sealPlace, writeSealed } from '../../../src/store/files/sealed.ts';
 import { manifestOf } from '../../../src/store/models.ts';
@@ -151,6 +152,30 @@ describe('a fine-tune', () => {
       loss: 0.5,
       tokensPerSecond: 10,
     });
+  });
+
+  it('that did not have enough memory says with how many rows at once it goes on, in its heartbeats and in the log', async () => {
+    const logged: object[] = [];
+    // The log has a line for each (src/observe/log.ts).
+    const stopListening = onEvent('micro-batch', (smaller) => logged.push(smaller));
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const made = await world(async function* (key) {
+      yield started;
+      yield { event: 'micro_batch', id: 'x', step: 1, rows: 2, gradient_checkpointing: false };
+      yield { event: 'micro_batch', id: 'x', step: 1, rows: 1, gradient_checkpointing: true };
+      await held;
+      made.finish(key);
+    });
+    const environment = new MockActivityEnvironment();
+    environment.on('heartbeat', (details: object) => 'microBatch' in details && release());
+    const { shown } = await run(made, environment);
+    stopListening();
+    expect(shown.at(-1)).toMatchObject({ step: 1, totalSteps: 2, microBatch: 1 });
+    expect(logged).toMatchObject([
+      { iteration: 1, agent: 2, role: 'critic', rows: 2, gradient_checkpointing: false },
+      { iteration: 1, agent: 2, role: 'critic', rows: 1, gradient_checkpointing: true },
+    ]);
   });
 
   it('is attached to by the next attempt where the heartbeat says that it runs', async () => {
