@@ -12,7 +12,7 @@ import type { Endpoints } from '../engines/endpoint/open.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import { EngineBusy } from '../engines/errors.ts';
 import type { GpuGate } from '../engines/gpu-gate.ts';
-import { PromptTooLong } from '../engines/too-long.ts';
+import { PromptTooLong } from '../engines/endpoint/refusals.ts';
 import type { Trainers } from '../engines/trainer/open.ts';
 import { ColloquyError } from '../errors.ts';
 import { emit } from '../observe/events.ts';

@@ -1,19 +1,20 @@
 import { spokenPart } from './answer/statements.ts';
-import { type Agent, modelOf, type Role, roleOf } from './agents.ts';
-import type { AnswerRules } from './answer.ts';
-import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
-import type { FinishReasons } from './finish-reasons.ts';
 import {
+  type Agent,
   critiquePrompt,
   critiqueWithSummaryPrompt,
   firstPrompt,
   type Message,
+  modelOf,
   type PromptSetName,
   promptSets,
+  type Role,
+  roleOf,
   type Stance,
   summarisePrompt,
-} from './prompts.ts';
-import type { Question } from './question.ts';
+} from './agents.ts';
+import type { AnswerRules, FinishReasons, Question } from './answer.ts';
+import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
 import { type DrawKey, seedFor, shuffle } from './random.ts';
 
 export type DebateSettings = {

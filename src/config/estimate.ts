@@ -2,10 +2,9 @@
 import { generation } from '../algorithm/agents.ts';
 import { methods } from '../algorithm/methods.ts';
 import { compares } from '../algorithm/objectives.ts';
-import { optimiserSteps } from '../algorithm/training-steps.ts';
+import { expectedFineTunes, optimiserSteps } from './training-plan.ts';
 import { agentsOf, hasSummaries } from './agents.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
-import { expectedFineTunes } from './training-plan.ts';
 
 /** The questions of an experiment. */
 export type QuestionCounts = {

@@ -1,5 +1,5 @@
 /** What a debate answers a client: one response, as OpenAI's chat completions have it. */
-import { isCutOff } from '../algorithm/finish-reasons.ts';
+import { isCutOff } from '../algorithm/answer.ts';
 import type { AnsweredDebate } from './debaters.ts';
 
 /** The words of OpenAI for the end of a completion. */

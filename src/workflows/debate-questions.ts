@@ -3,7 +3,7 @@ import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { Extent, Plan } from '../activities/steps/prepare.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { guardCourse } from '../algorithm/guard.ts';
-import { addCutOff, noneCutOff } from '../algorithm/finish-reasons.ts';
+import { addCutOff, noneCutOff } from '../algorithm/answer.ts';
 import { addEarlyStop, votesAtEqualTokens } from '../algorithm/measures/cost.ts';
 import type { MeasuredSet, QuestionSet } from '../store/store.ts';
 import type { RunControl } from './control.ts';

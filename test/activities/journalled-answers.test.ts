@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AnswerJournal, openAnswerJournal } from '../../src/activities/asking/answer-journal.ts';
 import { journalledAnswers } from '../../src/activities/asking/journalled-answers.ts';
-import type { Message } from '../../src/algorithm/prompts.ts';
+import type { Message } from '../../src/algorithm/agents.ts';
 import { experimentConfigSchema } from '../../src/config/experiment.ts';
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { claim } from '../../src/store/files/claim.ts';

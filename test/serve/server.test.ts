@@ -3,7 +3,7 @@ import { request, type ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { EngineBusy } from '../../src/engines/errors.ts';
-import { PromptTooLong } from '../../src/engines/too-long.ts';
+import { PromptTooLong } from '../../src/engines/endpoint/refusals.ts';
 import {
   type AnsweredDebate,
   type AskOptions,

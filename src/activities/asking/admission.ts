@@ -1,6 +1,6 @@
 /** How many debates does a worker hold in memory at once? Enough to keep its endpoints busy, and no more than its heap has room for. */
 import { getHeapStatistics } from 'node:v8';
-import { onAbort } from '../../engines/abort.ts';
+import { onAbort } from '../../engines/waiting.ts';
 
 /** What a debate needs while it is under way. */
 export type Need = {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Message } from '../../algorithm/prompts.ts';
+import type { Message } from '../../algorithm/agents.ts';
 import { shuffle } from '../../algorithm/random.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { abortable } from '../../engines/abort.ts';
+import { abortable } from '../../engines/waiting.ts';
 import { appendAndRemember, type Entries, requireRoom } from '../../store/files/journal.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import { type DebateRow, debateRowSchema, heldOutQuestionSchema } from '../../store/records/rows.ts';

@@ -1,9 +1,8 @@
 import type { Agent } from '../../algorithm/agents.ts';
 import { bootstrap } from '../../algorithm/bootstrap.ts';
-import type { AnswerRules } from '../../algorithm/answer.ts';
+import type { AnswerRules, GoldLabel, Question } from '../../algorithm/answer.ts';
 import { type Debate, debate, type DebateSettings, type Speak } from '../../algorithm/debate.ts';
 import { methods } from '../../algorithm/methods.ts';
-import type { GoldLabel, Question } from '../../algorithm/question.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { ArtifactMissing, ClaimLost } from '../../store/errors.ts';
 import { readPage } from '../../store/files/rows.ts';

@@ -1,11 +1,10 @@
 /** Can endpoint and trainer do what this experiment will ask, and what does it cost that they cannot do? */
 import { randomUUID } from 'node:crypto';
-import type { AnswerRules } from '../../algorithm/answer.ts';
+import type { AnswerRules, Question } from '../../algorithm/answer.ts';
 import { debate } from '../../algorithm/debate.ts';
 import { madeUpRows } from '../../algorithm/dataset.ts';
 import { methods, modelsOfAnIteration } from '../../algorithm/methods.ts';
-import type { Message } from '../../algorithm/prompts.ts';
-import type { Question } from '../../algorithm/question.ts';
+import type { Message } from '../../algorithm/agents.ts';
 import type { BaseModelOfConfig } from '../../config/agents.ts';
 import { templateVariables } from '../../config/server-contract.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
+import { type Agent, generation, type Message, modelOf } from '../../algorithm/agents.ts';
 import type { CrossScores, ResponseScore } from '../../algorithm/measures/diversity.ts';
-import type { Message } from '../../algorithm/prompts.ts';
 import type { TemplateVariables } from '../../config/server-contract.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';

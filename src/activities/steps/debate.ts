@@ -1,9 +1,14 @@
-import type { AnswerRules } from '../../algorithm/answer.ts';
+import {
+  addCutOff,
+  type AnswerRules,
+  countCutOff,
+  type CutOff,
+  noneCutOff,
+  type Question,
+} from '../../algorithm/answer.ts';
 import type { Speak } from '../../algorithm/debate.ts';
-import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { labelByConsensus, withLabelVote } from '../../algorithm/labelled-debate.ts';
 import { addEarlyStop, type EarlyStop, noEarlyStop } from '../../algorithm/measures/cost.ts';
-import type { Question } from '../../algorithm/question.ts';
 import { baseModelsOf, hasSummaries, inTraining } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { consensusLabels } from '../../config/training-plan.ts';

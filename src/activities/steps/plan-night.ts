@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Agent, baseAgents } from '../../algorithm/agents.ts';
 import { methods } from '../../algorithm/methods.ts';
-import type { HeldOutQuestion } from '../../algorithm/question.ts';
+import type { HeldOutQuestion } from '../../algorithm/answer.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import type { ModelForm } from '../../config/fine-tune.ts';
 import { InvalidConfig } from '../../config/faults.ts';

@@ -15,7 +15,7 @@ import { readRows } from '../../store/files/rows.ts';
 import { hostedName, manifestOf, type StoredManifest } from '../../store/models.ts';
 import { exampleSchema } from '../../store/records/rows.ts';
 import type { Store } from '../../store/store.ts';
-import { pause } from '../abort.ts';
+import { pause } from '../waiting.ts';
 import { EngineRefused, TrainingImpossible } from '../errors.ts';
 import { FineTuneFailed } from './errors.ts';
 import { followJob, HostedJobCancelled, HostedJobNotBegun, type HostedRun, isOver } from './hosted-job.ts';

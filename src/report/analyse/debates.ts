@@ -1,7 +1,10 @@
-import { debateMeasures, type RoundChange } from '../../algorithm/measures/debate-measures.ts';
+import {
+  debateMeasures,
+  type ErrorsInCommon,
+  type RoundChange,
+} from '../../algorithm/measures/debate-measures.ts';
 import { diversityOver } from '../../algorithm/measures/diversity.ts';
-import type { ErrorsInCommon } from '../../algorithm/measures/errors-in-common.ts';
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../algorithm/measures/answers.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import { commonIterations } from './contenders.ts';
 

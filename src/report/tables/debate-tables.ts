@@ -1,5 +1,5 @@
 /** What do the agents do in their debates, and how different are they? */
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../algorithm/measures/answers.ts';
 import {
   differences,
   figures,
