@@ -1,7 +1,7 @@
 /** What the last word of a command line may become, for the completion of shells. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { changeableSettings } from '../algorithm/changeable.ts';
-import { budgetSchema } from '../config/budget.ts';
+import { budgetSchema } from '../config/limits.ts';
 import { experimentConfigSchema } from '../config/experiment.ts';
 import { type SchemaNode, schemaNode } from '../config/faults.ts';
 import { presets } from '../config/resolve.ts';

@@ -4,9 +4,9 @@ import { duration } from '../text/figures.ts';
 import type { Limits } from '../algorithm/budget.ts';
 import { type EndpointConfig, endpointOf } from './endpoints.ts';
 import { embeddedModel } from './experiment.ts';
-import { hubDatasets } from './hub-datasets.ts';
+import { hubDatasets } from './names.ts';
 import type { ConfigInput } from './load.ts';
-import { isEmbedded } from './model-name.ts';
+import { isEmbedded } from './agents.ts';
 import { configFormat } from './resolve.ts';
 
 /** The four answers. */

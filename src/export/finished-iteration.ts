@@ -5,7 +5,7 @@ import { type GuardCourse, guardCourse, type GuardFigures, lineageOf } from '../
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { agentOf, type ModelSettings } from '../config/agents.ts';
 import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
-import { guardOf } from '../config/guard.ts';
+import { guardOf } from '../config/limits.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import { below, isThere, type Place } from '../store/blobs.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';

@@ -3,8 +3,8 @@
  * facts here are those that the licences state; whether a person may publish, the person decides (--licence-checked). docs/data-out.md has them.
  */
 import { basename } from 'node:path';
-import { isHubId, modelLocation } from '../config/model-name.ts';
-import { hubDatasets } from '../config/hub-datasets.ts';
+import { isHubId, modelLocation } from '../config/agents.ts';
+import { hubDatasets } from '../config/names.ts';
 import { type BaseLicence, licenceInFolder, licenceOnHub } from '../store/base-model-files.ts';
 import { type Hub, HubRefused } from '../store/hub-access.ts';
 import { UsageError } from '../errors.ts';

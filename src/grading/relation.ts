@@ -1,7 +1,7 @@
 /** When are two equations, inequalities or named values equal? */
 import { ITEM_SEPARATORS, splitTopLevel } from './brackets.ts';
-import { engineMayRead } from './engine.ts';
-import { allOf, anyOf, type EngineQuestion, type Equality } from './equality.ts';
+import { engineMayRead } from './formula.ts';
+import { allOf, anyOf, type EngineQuestion, type Equality } from './engine.ts';
 
 /** Terms joined by relation signs that all have the same direction: `2 < x \le 5`, or `x = 5`. There is one term more than signs. */
 export interface Relation {

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import type { HubTask } from '../config/tasks.ts';
-import { goldAfter, mathGold, ownGold, whyNeverGiven, whyUnreadable } from '../grading/gold.ts';
+import { goldAfter, mathGold, ownGold, whyNeverGiven, whyUnreadable } from '../grading/grader.ts';
 import { fileBlobs } from '../store/blobs-file.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { isOffline } from '../store/hub-access.ts';

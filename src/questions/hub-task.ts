@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { AnswerRules } from '../algorithm/answer.ts';
-import { hubDatasets } from '../config/hub-datasets.ts';
+import { hubDatasets } from '../config/names.ts';
 import type { DatasetTask, OtherSet } from '../config/tasks.ts';
 import { heldOutPart, nameOf, readPart, trainingPart } from './hub.ts';
 import {

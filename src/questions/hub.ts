@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { pathExists } from '../config/load.ts';
-import { type HubDataset, hubDatasets } from '../config/hub-datasets.ts';
+import { type HubDataset, hubDatasets } from '../config/names.ts';
 import type { DatasetTask } from '../config/tasks.ts';
 import { StoreNotWritable } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';

@@ -10,9 +10,8 @@ import {
   withTime,
   withTokens,
 } from '../../src/algorithm/budget.ts';
-import { resolveConfig } from '../../src/config/resolve.ts';
-import { budgetOutlook } from '../../src/config/budget.ts';
-import { experimentDifference } from '../../src/config/resolve.ts';
+import { experimentDifference, resolveConfig } from '../../src/config/resolve.ts';
+import { budgetOutlook } from '../../src/config/estimate.ts';
 import { budgetText, progressTable, usedUpText } from '../../src/workflows/progress-table.ts';
 import { secondsWorked } from '../../src/workflows/progress.ts';
 import { limitsFault } from '../../src/workflows/updates.ts';

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { hubDatasets } from '../../src/config/hub-datasets.ts';
+import { hubDatasets } from '../../src/config/names.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { DatasetNotReachable } from '../../src/questions/errors.ts';
 import { hubFile } from '../../src/questions/hub.ts';

@@ -2,7 +2,7 @@ import { changeHoldsFrom } from '../../algorithm/changeable.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
 import { type Budget, freshBudget } from '../../algorithm/budget.ts';
 import type { GuardSettings } from '../../algorithm/guard.ts';
-import { guardOf, hasValidation } from '../../config/guard.ts';
+import { guardOf, hasValidation } from '../../config/limits.ts';
 import { modelNames } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';

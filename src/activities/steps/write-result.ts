@@ -7,7 +7,7 @@ import {
   rolledBack,
 } from '../../algorithm/guard.ts';
 import { type EarlyStop, tokensSaved } from '../../algorithm/measures/cost.ts';
-import { guardOf, hasValidation } from '../../config/guard.ts';
+import { guardOf, hasValidation } from '../../config/limits.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
 import { writeReport } from '../../report/write.ts';

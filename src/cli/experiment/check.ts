@@ -1,11 +1,10 @@
 /** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
 import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
 import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
-import { baseModelsOf, iterationsOf } from '../../config/agents.ts';
+import { baseModelsOf, iterationsOf, modelFaults, modelLocation } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { pathExists } from '../../config/load.ts';
-import { modelFaults, modelLocation } from '../../config/model-name.ts';
 import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
 import { createTasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';

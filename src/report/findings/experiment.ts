@@ -2,7 +2,7 @@ import { standingEvaluations } from '../../algorithm/guard.ts';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { holm, type PairedTest } from '../../algorithm/measures/tests.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
-import { isEmbedded } from '../../config/model-name.ts';
+import { isEmbedded } from '../../config/agents.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import type { ReportData } from '../read/experiment.ts';
 import { learntFrom } from './measures.ts';
