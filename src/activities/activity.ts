@@ -20,7 +20,7 @@ import type { Tasks } from '../questions/open-task.ts';
 import { OtherStore } from '../store/errors.ts';
 import { findModel } from '../store/models.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
-import { noteUsed } from '../store/records/used.ts';
+import { noteUsed } from '../store/records/result.ts';
 import {
   experimentFiles,
   type Origin,

@@ -6,7 +6,7 @@ import { abortable } from '../../engines/waiting.ts';
 import { appendAndRemember, type Entries, requireRoom } from '../../store/files/journal.ts';
 import { streamRows } from '../../store/files/rows.ts';
 import { type DebateRow, debateRowSchema, heldOutQuestionSchema } from '../../store/records/rows.ts';
-import { type JournalPlace, openStepJournal, type StepJournal } from '../../store/files/segments.ts';
+import { type JournalPlace, openStepJournal, type StepJournal } from '../../store/files/take-over.ts';
 import type { ExperimentFiles } from '../../store/store.ts';
 
 const answerSchema = z.object({

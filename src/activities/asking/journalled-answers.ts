@@ -9,7 +9,7 @@ import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { isTooLong, PromptTooLong } from '../../engines/endpoint/refusals.ts';
 import { emit } from '../../observe/events.ts';
-import type { Claim } from '../../store/files/claim.ts';
+import type { Claim } from '../../store/files/take-over.ts';
 import { type Model, weightsOf } from '../../store/models.ts';
 import type { Answer, AnswerJournal } from './answer-journal.ts';
 import { atPlace, type Show } from '../activity.ts';

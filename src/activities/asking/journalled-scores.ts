@@ -5,7 +5,7 @@ import type { CrossScores, ResponseScore } from '../../algorithm/measures/divers
 import type { TemplateVariables } from '../../config/server-contract.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
-import type { Claim } from '../../store/files/claim.ts';
+import type { Claim } from '../../store/files/take-over.ts';
 import { appendAndRemember, type Entries, requireRoom } from '../../store/files/journal.ts';
 import { type Model, untuned, weightsOf } from '../../store/models.ts';
 import type { FirstResponses } from './answer-journal.ts';

@@ -14,10 +14,9 @@ import type { ExperimentConfig } from '../../config/experiment.ts';
 import { consensusLabels } from '../../config/training-plan.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { emit } from '../../observe/events.ts';
-import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
+import { type Claim, claim, endClaims, type JournalPlace } from '../../store/files/take-over.ts';
 import { findRows, readPage, streamRows, writeRowsOnce } from '../../store/files/rows.ts';
 import { openSpool, type Spool } from '../../store/files/journal.ts';
-import type { JournalPlace } from '../../store/files/segments.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {

@@ -6,8 +6,7 @@ import { resolveStudy, type Study, type StudyCell } from '../../config/study.ts'
 import { writeStudyReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
-import { findFinished } from '../../store/records/result.ts';
-import { usedTogether } from '../../store/records/used.ts';
+import { findFinished, usedTogether } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
 import type { Dependencies, Running } from '../activity.ts';
 

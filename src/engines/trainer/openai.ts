@@ -10,7 +10,7 @@ import { chatRow } from '../../algorithm/dataset.ts';
 import { type HostedTrainerConfig, hostedSettings, trainerAbilities } from '../../config/trainers.ts';
 import { emit } from '../../observe/events.ts';
 import { readDocument, writeDocument } from '../../store/files/documents.ts';
-import { claim } from '../../store/files/claim.ts';
+import { claim } from '../../store/files/take-over.ts';
 import { readRows } from '../../store/files/rows.ts';
 import { hostedName, manifestOf, type StoredManifest } from '../../store/models.ts';
 import { exampleSchema } from '../../store/records/rows.ts';

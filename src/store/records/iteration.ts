@@ -55,7 +55,7 @@ export const datasetSchema = z.strictObject({
 });
 
 /** The votes of an iteration's training debates. Counts of questions, except where another unit is named. */
-export const consensusSchema = z.strictObject({
+const consensusSchema = z.strictObject({
   questions: z.number().int(),
   unanimous: z.number().int(),
   ties: z.number().int(),
@@ -127,6 +127,16 @@ export const fineTuneSchema = z.strictObject({
   moved: movedSchema.nullable().default(null),
   /** Of its last step. Absent when it was not trained, or by imitation. */
   rewards: rewardsSchema.exactOptional(),
+});
+
+/** The work of an iteration before its evaluation. */
+export const iterationSchema = z.strictObject({
+  iteration: z.number().int(),
+  consensus: consensusSchema,
+  /** Of the training debates. */
+  cutOff: cutOffSchema,
+  datasets: z.array(datasetSchema),
+  fineTunes: z.array(fineTuneSchema),
 });
 
 /** iteration-I/distilled.json: the one model that the group was distilled into after iteration I. */
