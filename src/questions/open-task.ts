@@ -12,7 +12,7 @@ import { createGrader } from '../grading/grader.ts';
 import { anyDatasetTask } from './any-dataset.ts';
 import { arithmeticTask } from './arithmetic.ts';
 import { ScorerUnknown } from './errors.ts';
-import { hubTask } from './hub-task.ts';
+import { hubTask } from './hub.ts';
 import { ownFilesTask } from './own-files.ts';
 import { createScorer, loadScorers, type Scorer, type ScorerConfig } from './scorer.ts';
 import { type Asked, freshQuestions } from './select.ts';

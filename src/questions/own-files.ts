@@ -9,7 +9,7 @@ import type { HubTask, JsonlTask } from '../config/tasks.ts';
 import { requireDataFolder } from './row-files.ts';
 import { ownGold, whyNeverGiven, whyUnreadable } from '../grading/grader.ts';
 import { InvalidTaskFile } from './errors.ts';
-import { decontaminated } from './hub-task.ts';
+import { decontaminated } from './hub.ts';
 import {
   apartFrom,
   type ByText,

@@ -10,7 +10,7 @@ import {
   type Debaters,
   openDebaters,
 } from '../../src/serve/debaters.ts';
-import { answerOf } from '../../src/serve/answer.ts';
+import { answerOf } from '../../src/serve/chat.ts';
 import { createFront } from '../../src/serve/server.ts';
 import { openStore } from '../../src/store/store.ts';
 import { completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';
