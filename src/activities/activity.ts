@@ -6,7 +6,7 @@ import {
   CancelledFailure,
   heartbeat,
 } from '@temporalio/activity';
-import type { UsedSoFar } from '../algorithm/budget.ts';
+import type { UsedSoFar } from '../algorithm/steering.ts';
 import { codeHash, colloquyVersion } from '../config/installation.ts';
 import type { Endpoints } from '../engines/endpoint/open.ts';
 import { InvalidConfig } from '../config/faults.ts';

@@ -1,6 +1,6 @@
 /** What the last word of a command line may become, for the completion of shells. */
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
-import { changeableSettings } from '../algorithm/changeable.ts';
+import { changeableSettings } from '../algorithm/steering.ts';
 import { budgetSchema } from '../config/limits.ts';
 import { experimentConfigSchema } from '../config/experiment.ts';
 import { type SchemaNode, schemaNode } from '../config/faults.ts';

@@ -1,5 +1,5 @@
 /** What will an experiment take (answers, tokens, steps and disk), and will that fit into its budget? An estimate, before any model is asked a question. */
-import { type BudgetKind, type Limits } from '../algorithm/budget.ts';
+import { type BudgetKind, type Limits } from '../algorithm/steering.ts';
 import { generation } from '../algorithm/agents.ts';
 import { methods } from '../algorithm/methods.ts';
 import { compares } from '../algorithm/objectives.ts';

@@ -1,7 +1,7 @@
 /** What does `colloquy init` write? A config for four answers, with a comment for each line; and the endpoint that it names. */
 import { parseDocument, stringify } from 'yaml';
 import { duration } from '../text/figures.ts';
-import type { Limits } from '../algorithm/budget.ts';
+import type { Limits } from '../algorithm/steering.ts';
 import { type EndpointConfig, endpointOf } from './endpoints.ts';
 import { embeddedModel } from './experiment.ts';
 import { hubDatasets } from './names.ts';

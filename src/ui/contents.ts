@@ -1,7 +1,7 @@
 /** What is there to show: by the store, to which nothing here writes, and by Temporal? */
 import { basename } from 'node:path';
 import pLimit from 'p-limit';
-import { nothingUsed } from '../algorithm/budget.ts';
+import { nothingUsed } from '../algorithm/steering.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { chosenIteration } from '../algorithm/guard.ts';
 import { modelNames } from '../config/agents.ts';

@@ -6,7 +6,7 @@ import {
   log,
   patched,
 } from '@temporalio/workflow';
-import { secondsWithin, usedUp, withTokens } from '../algorithm/budget.ts';
+import { secondsWithin, usedUp, withTokens } from '../algorithm/steering.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { maximumAttempts } from './activity-proxies.ts';
 import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';

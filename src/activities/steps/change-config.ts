@@ -1,4 +1,4 @@
-import { changeableNow, changeHoldsFrom, type Moment } from '../../algorithm/changeable.ts';
+import { changeableNow, changeHoldsFrom, type Moment } from '../../algorithm/steering.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { type ConfigInput, mergeConfig } from '../../config/load.ts';
 import { configDifference, type Difference, resolveConfig } from '../../config/resolve.ts';

@@ -1,6 +1,5 @@
-import { changeHoldsFrom } from '../../algorithm/changeable.ts';
+import { type Budget, changeHoldsFrom, freshBudget } from '../../algorithm/steering.ts';
 import { learnerGroups, methods } from '../../algorithm/methods.ts';
-import { type Budget, freshBudget } from '../../algorithm/budget.ts';
 import type { GuardSettings } from '../../algorithm/guard.ts';
 import { guardOf, hasValidation } from '../../config/limits.ts';
 import { modelNames } from '../../config/agents.ts';

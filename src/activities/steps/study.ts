@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidConfig } from '../../config/faults.ts';
 import { studyNameSchema } from '../../config/names.ts';
-import { type Limits, usedUp, type UsedSoFar } from '../../algorithm/budget.ts';
+import { type Limits, usedUp, type UsedSoFar } from '../../algorithm/steering.ts';
 import { resolveStudy, type Study, type StudyCell } from '../../config/study.ts';
 import { writeStudyReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';

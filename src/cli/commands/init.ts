@@ -1,5 +1,5 @@
 import { dirname, parse, relative, resolve } from 'node:path';
-import type { Limits } from '../../algorithm/budget.ts';
+import type { Limits } from '../../algorithm/steering.ts';
 import { budgetOutlook } from '../../config/estimate.ts';
 import { endpointsPath, loadEndpoints } from '../../config/endpoints.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';

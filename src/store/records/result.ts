@@ -23,7 +23,7 @@ import {
   tokensSchema,
 } from './iteration.ts';
 import { configChangeSchema, differenceFromBegun } from './config-changes.ts';
-import { further, nothingUsed, together, type UsedSoFar } from '../../algorithm/budget.ts';
+import { further, nothingUsed, together, type UsedSoFar } from '../../algorithm/steering.ts';
 import { writeBytes } from '../blobs.ts';
 import { evaluationRecordSchema, iterationRecordSchema } from './rows.ts';
 
