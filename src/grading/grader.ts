@@ -7,7 +7,7 @@ import { boxedAnswer } from '../algorithm/answer/boxes.ts';
 import { isPlaceholder } from '../algorithm/answer/no-answer.ts';
 import { lastSentence, lastTag } from '../algorithm/answer/statements.ts';
 import { withoutComputation } from '../algorithm/answer/value.ts';
-import { isBalanced } from './brackets.ts';
+import { isBalanced } from './expression.ts';
 
 /** Decides whether answers are equal. */
 export interface Grader {

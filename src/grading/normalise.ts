@@ -1,5 +1,5 @@
 /** How is an answer written in one spelling, before it is compared? */
-import { braceArguments, isBalanced, OR } from './brackets.ts';
+import { braceArguments, isBalanced, OR } from './expression.ts';
 import { chemicalFormula } from './formula.ts';
 import {
   backslashFunctions,
