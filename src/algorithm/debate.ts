@@ -13,7 +13,8 @@ import {
   type Stance,
   summarisePrompt,
 } from './agents.ts';
-import type { AnswerRules, FinishReasons, Question } from './answer.ts';
+import type { AnswerRules, Question } from './answer.ts';
+import type { FinishReasons } from './measures/cost.ts';
 import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
 import { type DrawKey, seedFor, shuffle } from './random.ts';
 

@@ -1,12 +1,5 @@
-import {
-  addCutOff,
-  type AnswerRules,
-  countCutOff,
-  type CutOff,
-  type FinishReasons,
-  type Gold,
-  noneCutOff,
-} from './answer.ts';
+import type { AnswerRules, Gold } from './answer.ts';
+import { addCutOff, countCutOff, type CutOff, type FinishReasons, noneCutOff } from './measures/cost.ts';
 import { answerClasses, type AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
 import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';

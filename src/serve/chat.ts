@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { ColloquyError, exitCodes } from '../errors.ts';
-import { isCutOff } from '../algorithm/answer.ts';
+import { isCutOff } from '../algorithm/measures/cost.ts';
 import type { AnsweredDebate } from './debaters.ts';
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { noneCutOff } from '../../src/algorithm/answer.ts';
+import { noneCutOff } from '../../src/algorithm/measures/cost.ts';
 import { nightVerdict } from '../../src/activities/steps/close-night.ts';
 import type { Evaluation } from '../../src/algorithm/evaluation.ts';
 import type { NightEntry, NightPlan } from '../../src/store/series.ts';

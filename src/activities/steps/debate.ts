@@ -1,14 +1,15 @@
+import type { AnswerRules, Question } from '../../algorithm/answer.ts';
 import {
   addCutOff,
-  type AnswerRules,
+  addEarlyStop,
   countCutOff,
   type CutOff,
+  type EarlyStop,
+  noEarlyStop,
   noneCutOff,
-  type Question,
-} from '../../algorithm/answer.ts';
+} from '../../algorithm/measures/cost.ts';
 import type { Speak } from '../../algorithm/debate.ts';
 import { labelByConsensus, withLabelVote } from '../../algorithm/labelled-debate.ts';
-import { addEarlyStop, type EarlyStop, noEarlyStop } from '../../algorithm/measures/cost.ts';
 import { baseModelsOf, hasSummaries, inTraining } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { consensusLabels } from '../../config/training-plan.ts';

@@ -1,6 +1,6 @@
 /** What is kept of an iteration: of its evaluation, its datasets and its fine-tunes? result.json and the records of each step have it. */
 import { z } from 'zod';
-import { noneCutOff } from '../../algorithm/answer.ts';
+import { noneCutOff } from '../../algorithm/measures/cost.ts';
 import { guardMetrics, guardOutcomes } from '../../algorithm/guard.ts';
 import { distillSources, objectiveNames } from '../../algorithm/objectives.ts';
 
@@ -15,7 +15,7 @@ const cutOffCountSchema = z.strictObject({
 
 /**
  * How many of the agents' responses, of all rounds, and how many of the summaries were cut off at `max_tokens` (or by the server in another
- * way). Of those whose finish reason is known: none in records of older versions. See CutOff in src/algorithm/answer.ts.
+ * way). Of those whose finish reason is known: none in records of older versions. See CutOff in src/algorithm/measures/cost.ts.
  */
 export const cutOffSchema = z
   .strictObject({ responses: cutOffCountSchema, summaries: cutOffCountSchema })

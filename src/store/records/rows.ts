@@ -44,7 +44,7 @@ const debateTokensSchema = z.strictObject({
   firstRound: z.number().int(),
 });
 
-/** See FinishReasons in src/algorithm/answer.ts. Older versions did not write them. */
+/** See FinishReasons in src/algorithm/measures/cost.ts. Older versions did not write them. */
 const finishReasonsSchema = z
   .strictObject({ responses: z.array(z.array(z.string())), summaries: z.array(z.array(z.string())) })
   .default({ responses: [], summaries: [] });

@@ -3,7 +3,7 @@ import { changeConfig } from '../../../src/activities/steps/change-config.ts';
 import { fineTune } from '../../../src/activities/steps/fine-tune.ts';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
 import { recordIteration } from '../../../src/activities/steps/record-iteration.ts';
-import { noneCutOff } from '../../../src/algorithm/answer.ts';
+import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import { configInForce } from '../../../src/store/records/config-changes.ts';
 import { experimentFiles } from '../../../src/store/store.ts';
 import { runStep } from '../../support/run-step.ts';

@@ -1,6 +1,6 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { noneCutOff } from '../../../src/algorithm/answer.ts';
+import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import { shownBy } from '../../../src/cli/experiment/heartbeat.ts';
 import {
   createNews,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { noneCutOff } from '../../../src/algorithm/answer.ts';
+import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import { experimentFindings } from '../../../src/report/findings/experiment.ts';
 import type { ReportData } from '../../../src/report/read/experiment.ts';
 
