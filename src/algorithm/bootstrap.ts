@@ -1,6 +1,11 @@
 import { type Agent, firstPrompt, hintPrompt, type Message, modelOf, promptSets, roleOf } from './agents.ts';
-import { type AnswerRules, byQuestionAndAgent, type GoldLabel, type Question } from './answer.ts';
-import type { Consensus } from './consensus.ts';
+import {
+  type AnswerRules,
+  byQuestionAndAgent,
+  type Consensus,
+  type GoldLabel,
+  type Question,
+} from './answer.ts';
 import type { Dataset, DatasetRow } from './dataset.ts';
 import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
 import { cutAt, type Match } from './labelled-debate.ts';

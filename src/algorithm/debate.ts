@@ -13,9 +13,14 @@ import {
   type Stance,
   summarisePrompt,
 } from './agents.ts';
-import type { AnswerRules, Question } from './answer.ts';
+import {
+  type AnswerEquality,
+  type AnswerRules,
+  type Consensus,
+  majorityVote,
+  type Question,
+} from './answer.ts';
 import type { FinishReasons } from './measures/cost.ts';
-import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
 import { type DrawKey, seedFor, shuffle } from './random.ts';
 
 export type DebateSettings = {

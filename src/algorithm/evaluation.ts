@@ -1,6 +1,5 @@
-import type { AnswerRules, Gold } from './answer.ts';
+import { answerClasses, type AnswerEquality, type AnswerRules, type Gold } from './answer.ts';
 import { addCutOff, countCutOff, type CutOff, type FinishReasons, noneCutOff } from './measures/cost.ts';
-import { answerClasses, type AnswerEquality } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
 import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';
 import type { Score } from './measures/comparison.ts';

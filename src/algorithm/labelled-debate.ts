@@ -1,6 +1,5 @@
-import type { AnswerRules, GoldLabel } from './answer.ts';
+import { answerClasses, type AnswerRules, type GoldLabel, majorityVote } from './answer.ts';
 import { isCutOff } from './measures/cost.ts';
-import { answerClasses, majorityVote } from './consensus.ts';
 import { agreement, type Debate } from './debate.ts';
 import type { Message } from './agents.ts';
 

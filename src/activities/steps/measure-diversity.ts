@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
-import { answerClasses } from '../../algorithm/consensus.ts';
+import { answerClasses } from '../../algorithm/answer.ts';
 import {
   divergenceBetweenAgents,
   divergenceFromBase,
