@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { taskQueues } from '../src/workflows/server-names.ts';
+import { taskQueues } from '../src/workflows/temporal.ts';
 import { largestPayload } from '../test/support/largest-payload.ts';
 import type { experiment } from '../src/workflows/experiment.ts';
 import type { Progress } from '../src/workflows/progress.ts';

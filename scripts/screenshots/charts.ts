@@ -5,10 +5,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { flipsChart } from '../../src/report/charts/flips.ts';
+import { flipsChart, transferChart } from '../../src/report/charts/gained-and-lost.ts';
 import { accuracyOverIterations, metricOverIterations } from '../../src/report/charts/curves.ts';
 import { paretoChart } from '../../src/report/charts/pareto.ts';
-import { transferChart } from '../../src/report/charts/transfer.ts';
 import { styleSheet } from '../../src/report/parts/page.tsx';
 import { flips, overIterations, priced, transfers } from '../../test/report/charts/made-up-figures.ts';
 import { openPage, startChromium } from './browser.ts';

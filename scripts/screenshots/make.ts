@@ -14,7 +14,7 @@ import { resolveConfig } from '../../src/config/resolve.ts';
 import { projectRoot } from '../../src/config/installation.ts';
 import { startDevServer } from '../../src/workers/dev-server.ts';
 import { startWorkers } from '../../src/workers/start.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import { type Progress, progressQuery } from '../../src/workflows/progress.ts';
 import { openPage, startChromium } from './browser.ts';
 import { startInstantEngine } from '../../test/support/instant-engine.ts';

@@ -137,7 +137,7 @@ const workerName = `The worker ${process.pid}@${hostname()}`;
 
 /**
  * The failure that Temporal records for an error: its class's name as type, its own message, and whether trying again can help. The
- * error's class decides that (`retryable`); an error of no class of ours is tried again. How often and how long: workflows/activity-proxies.ts.
+ * error's class decides that (`retryable`); an error of no class of ours is tried again. How often and how long: workflows/temporal.ts.
  * What only this worker lacks (`workerLacksIt`) names the worker.
  */
 export function failureOf(error: unknown, signal: AbortSignal): Error {

@@ -1,15 +1,14 @@
 import { activity, type Dependencies } from './activity.ts';
 import { buildDatasets, buildDistilled } from './steps/build-datasets.ts';
-import { changeConfig } from './steps/change-config.ts';
-import { closeNight } from './steps/close-night.ts';
+import { changeConfig } from './steps/begun-with.ts';
+import { closeNight } from './steps/night.ts';
 import { debate } from './steps/debate.ts';
 import { adoptEvaluation, evaluate } from './steps/evaluate.ts';
 import { fineTune, pruneModels, remakeModel } from './steps/fine-tune.ts';
 import { measureDiversity } from './steps/measure-diversity.ts';
 import { prepare } from './steps/prepare.ts';
 import { prepareStudy, studyCells, watchStudy, writeStudy } from './steps/study.ts';
-import { recordDistilled, recordIteration } from './steps/record-iteration.ts';
-import { writeResult } from './steps/write-result.ts';
+import { recordDistilled, recordIteration, writeResult } from './steps/write-result.ts';
 
 /** Light steps, on the control queue. */
 export type ControlActivities = ReturnType<typeof controlActivities>;

@@ -1,8 +1,8 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { duration } from '../text/figures.ts';
 import { phaseProgressShort, phaseProgressText, secondsLeft } from '../workflows/progress-table.ts';
-import { fineTuneText } from './experiment/heartbeat.ts';
-import { createNews, liveProgress, shortWhereText, type Snapshot, whereText } from './experiment/progress.ts';
+import { fineTuneText, type Snapshot } from './experiment/snapshot.ts';
+import { createNews, liveProgress, shortWhereText, whereText } from './experiment/progress.ts';
 import { colours } from './terminal.ts';
 
 /** Shows the progress of an experiment while it runs. */

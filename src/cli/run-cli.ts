@@ -118,7 +118,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, CommandRow>>>> = {
     ],
     serve: [
       'answer as an OpenAI server, where each request is a debate of the trained agents and a vote',
-      async () => (await import('./commands/serve.ts')).serve,
+      async () => (await import('./commands/ask.ts')).serve,
     ],
     export: [
       "write an iteration's datasets or models for other programs, with a card",

@@ -139,6 +139,8 @@ export const trainerEventSchema = z.discriminatedUnion('event', [
     learning_rate: z.number(),
     tokens_per_second: z.number(),
     epoch: z.number(),
+    /** The bytes that one more trainer of this base model takes, as far as is known; null where one trainer uses the whole machine. */
+    memory: count.nullable(),
   }),
   /**
    * There was not enough memory: from now on the device works on `rows` at once, with or without gradient checkpointing. A step has as many
@@ -152,7 +154,7 @@ export const trainerEventSchema = z.discriminatedUnion('event', [
     gradient_checkpointing: z.boolean(),
   }),
   z.object({ event: z.literal('checkpoint'), id: z.string(), step: count, path: z.string() }),
-  /** `memory`: the bytes that one more trainer of this base model takes; null where one trainer uses the whole machine. */
+  /** `memory`: as in a step. */
   z.object({
     event: z.literal('done'),
     id: z.string(),

@@ -204,6 +204,11 @@ export function servedForms({
   return kind === 'local' || address === undefined ? ['adapter', 'full'] : ['adapter'];
 }
 
+/** The addresses of servers that somebody else started; none where the worker starts the server. */
+export function urlsOf(endpoint: EndpointConfig): string[] {
+  return 'url' in endpoint ? [endpoint.url ?? []].flat() : [];
+}
+
 /** The endpoint that such settings describe. @throws InvalidConfig with every fault, without showing values */
 export function endpointOf(settings: object): EndpointConfig {
   const parsed = endpointConfigSchema.safeParse(settings);

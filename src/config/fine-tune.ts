@@ -237,6 +237,14 @@ export function objectiveOf(
 export const modelForms = ['adapter', 'full', 'hosted'] as const;
 export type ModelForm = (typeof modelForms)[number];
 
+/** What those who load a model, or read of it, have to know of its form. `whole`: its files are all that a program needs. */
+export const aboutForm: Readonly<Record<ModelForm, { readonly whole: boolean; readonly change: string }>> = {
+  adapter: { whole: false, change: 'a LoRA adapter merged into it' },
+  full: { whole: true, change: 'all its weights fine-tuned' },
+  // It has no files: the manifest has its name.
+  hosted: { whole: false, change: 'weights that its server keeps' },
+};
+
 /** The form of the models that fine-tunes with these settings make on a device of our own. */
 export function formOf({ method }: Pick<z.infer<typeof fineTuneConfigSchema>, 'method'>): 'adapter' | 'full' {
   return method === 'full' ? 'full' : 'adapter';

@@ -30,6 +30,20 @@ export type StarterEndpoint = {
   readonly isNew: boolean;
 };
 
+/** What may be said for a task; the same of an endpoint is below. */
+export const taskChoices = [
+  'arithmetic         made questions, such as 12+3*4-5',
+  'own:FILE           rows {"question": …, "answer": …}: JSON lines, a JSON list or Parquet',
+  'gsm8k, math, math-500, mmlu',
+  'hub:OWNER/NAME     another dataset of the Hugging Face hub',
+];
+export const usualTask = 'arithmetic';
+
+/** Whether its questions are made from the seed, as sums that the tiny model can read; others are read from somewhere. */
+export function isMadeUp({ kind }: StarterTask): boolean {
+  return kind === 'arithmetic';
+}
+
 /** The words for a task: `arithmetic`, `own:FILE`, `hub:OWNER/NAME`, or a dataset that has a task of its own. Undefined for others. */
 export function taskOf(words: string): StarterTask | undefined {
   if (words === 'arithmetic') return { kind: words };
@@ -40,10 +54,23 @@ export function taskOf(words: string): StarterTask | undefined {
   return kind === 'own' ? { kind: 'jsonl', train_file: rest } : { kind: 'hub', dataset: rest };
 }
 
+export const usualModel = (task: StarterTask): string =>
+  isMadeUp(task) ? 'tiny' : 'Qwen/Qwen3-4B-Instruct-2507';
+
 /** `tiny` is the embedded model; other words are a folder, a hub id, or a server's name for it. */
 export function modelOf(words: string): string {
   return words === 'tiny' ? embeddedModel : words;
 }
+
+export const endpointChoices = [
+  'embedded           the engine that comes with Colloquy, on the CPU or a graphics card of the worker',
+  'vllm               a vLLM that the worker starts and stops',
+  'vllm:URL           a vLLM that runs already, and may load adapters',
+  'openai:URL         another server of the OpenAI protocol: it only answers, so nothing is trained',
+];
+
+export const usualEndpoint = (model: string): string =>
+  isEmbedded({ model_name_or_path: model }) ? 'embedded' : 'vllm';
 
 /**
  * The words for an endpoint: `embedded`; `vllm`, which the worker runs; `vllm:URL`; `openai:URL`; or a name that is known. One that is there

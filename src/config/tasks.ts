@@ -1,4 +1,5 @@
 /** Where do the questions of an experiment come from? The `task` of an experiment, and the datasets that tasks use. */
+import { basename } from 'node:path';
 import { z } from 'zod';
 import { hubDatasets } from './names.ts';
 
@@ -278,3 +279,19 @@ export type JsonlTask = z.infer<typeof jsonlTaskSchema>;
 export type DatasetTask = Extract<TaskConfig, { kind: keyof typeof hubDatasets }>;
 /** A set of questions that must not be trained on. */
 export type OtherSet = NonNullable<JsonlTask['decontaminate']>[number];
+
+/** Where a task's questions come from: in a word, and by the dataset of the hub whose licence counts. `sums`: those that the embedded model knows. */
+type Origin = { readonly name: string; readonly dataset: string | null; readonly sums: boolean };
+
+export function originOf(task: TaskConfig): Origin {
+  switch (task.kind) {
+    case 'arithmetic':
+      return { name: task.kind, dataset: null, sums: true };
+    case 'jsonl':
+      return { name: basename(task.train_file), dataset: null, sums: false };
+    case 'hub':
+      return { name: task.dataset, dataset: task.dataset, sums: false };
+    default:
+      return { name: task.kind, dataset: hubDatasets[task.kind].name, sums: false };
+  }
+}

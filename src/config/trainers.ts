@@ -137,7 +137,12 @@ export type TrainerAbilities = {
   readonly maker: string | null;
   /** What a million tokens of training cost there, in any currency; undefined where no price is stated. */
   readonly pricePerMillionTokens?: number | undefined;
+  /** How many jobs a worker gives it at once; without it, as many as the worker's own machine trains at once. */
+  readonly jobsAtOnce?: number;
 };
+
+/** A cluster decides itself how many of the jobs that it has run at once. Each takes some 2 GB of its head, also while it waits for devices. */
+const jobsOfCluster = 8;
 
 /** @param name of the trainer, for messages */
 export function trainerAbilities(name: string, config: TrainerConfig): TrainerAbilities {
@@ -148,7 +153,12 @@ export function trainerAbilities(name: string, config: TrainerConfig): TrainerAb
         maker: hostedMaker(config),
         pricePerMillionTokens: config.price_per_million_tokens,
       }
-    : { form: formOf, faults: () => [], maker: null };
+    : {
+        form: formOf,
+        faults: () => [],
+        maker: null,
+        ...(config.kind === 'ray' ? { jobsAtOnce: jobsOfCluster } : {}),
+      };
 }
 
 const trainersSchema = z.record(z.string(), trainerConfigSchema);

@@ -166,3 +166,18 @@ export class PushNotPossible extends ColloquyError {
     super(`${what} Nothing was changed there.`);
   }
 }
+
+/** No night of the series was carried on, so its agents are still the base model. */
+export class NoNightAccepted extends ColloquyError {
+  override name = 'NoNightAccepted' as const;
+  readonly retryable = false;
+  readonly exitCode = exitCodes.failed;
+
+  constructor(series: string, nights: number) {
+    super(
+      nights === 0
+        ? `The series ${series} has no finished night in this store: it has not begun, has another name, or is elsewhere (COLLOQUY_STORE).`
+        : `None of the ${nights} finished nights of the series ${series} was accepted, so its agents are still the base model.`,
+    );
+  }
+}

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { distilledModel } from '../algorithm/agents.ts';
 import { type GuardCourse, guardCourse, type GuardFigures, lineageOf } from '../algorithm/guard.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
+import { methods } from '../algorithm/methods.ts';
 import { agentOf, type ModelSettings } from '../config/agents.ts';
-import { type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
+import { agentCount, type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
 import { guardOf } from '../config/limits.ts';
-import { ColloquyError, exitCodes } from '../errors.ts';
 import { below, isThere, type Place } from '../store/blobs.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
@@ -24,6 +24,7 @@ import {
   ExperimentNotFinished,
   ExperimentNotInStore,
   IterationNotFinished,
+  NoNightAccepted,
   NotDistilled,
   NothingTrained,
 } from './errors.ts';
@@ -198,6 +199,36 @@ export async function distilledModelOf({
   };
 }
 
+/** Which of the agents' models. */
+export type WhichModel = {
+  /** 1..N */
+  readonly agent: number;
+  /** Default: the role that gives first answers. `distilled`: the one model of the group. */
+  readonly role?: string | undefined;
+};
+
+/** @throws NothingTrained, NotDistilled when there is none */
+export async function wantedModel(
+  done: FinishedIteration,
+  { agent, role }: WhichModel,
+): Promise<AgentModel | DistilledModel> {
+  if (role === distilledModel) return distilledModelOf(done);
+  const { experiment, config } = done;
+  const models = await agentModelsAfter(done);
+  const agents = agentCount(config);
+  const wanted = role ?? methods[config.method].roles[0]?.name ?? '';
+  const ofRole = models.filter((each) => each.role === wanted);
+  // Agents that share a model are listed by the first of them.
+  const shared = ofRole.length === 1 && agents > 1 ? ofRole[0] : undefined;
+  const found = ofRole.find((each) => each.agent === agent) ?? shared;
+  if (found !== undefined && agent <= agents) return found;
+  const names = models.map((each) => `agent ${each.agent} ${each.role}`);
+  throw new NothingTrained(
+    experiment,
+    `it has no ${wanted} model of agent ${agent}, only ${names.join(', ')}`,
+  );
+}
+
 /** The models with which an experiment began: those that an earlier night left; none for base models. @throws ArtifactDamaged */
 export async function startingModels(files: ExperimentFiles): Promise<AgentModel[]> {
   const plan = await readDocument(files.nightPlan, nightPlanSchema);
@@ -252,19 +283,4 @@ export async function lastAcceptedNight(store: Store, series: string): Promise<s
   const night = nights.findLast(({ next }) => next !== null)?.next?.night;
   if (night === undefined || night === null) throw new NoNightAccepted(series, nights.length);
   return night;
-}
-
-/** No night of the series was carried on, so its agents are still the base model. */
-export class NoNightAccepted extends ColloquyError {
-  override name = 'NoNightAccepted' as const;
-  readonly retryable = false;
-  readonly exitCode = exitCodes.failed;
-
-  constructor(series: string, nights: number) {
-    super(
-      nights === 0
-        ? `The series ${series} has no finished night in this store: it has not begun, has another name, or is elsewhere (COLLOQUY_STORE).`
-        : `None of the ${nights} finished nights of the series ${series} was accepted, so its agents are still the base model.`,
-    );
-  }
 }

@@ -4,7 +4,7 @@
  */
 import { basename } from 'node:path';
 import { isHubId, modelLocation } from '../config/agents.ts';
-import { hubDatasets } from '../config/names.ts';
+import { originOf } from '../config/tasks.ts';
 import { type BaseLicence, licenceInFolder, licenceOnHub } from '../store/base-model-files.ts';
 import { type Hub, HubRefused } from '../store/hub-access.ts';
 import { UsageError } from '../errors.ts';
@@ -70,11 +70,8 @@ export async function hubPlace(hub: Hub, done: FinishedIteration, wishes: Wishes
   const bases: BaseLicence[] = [];
   for (const [name, id] of baseModels)
     bases.push(id === null ? await licenceInFolder(modelLocation(name)) : await licenceThere(hub, id));
-  const { task } = done.config;
-  const datasets =
-    task.kind === 'hub'
-      ? [task.dataset]
-      : Object.entries(hubDatasets).flatMap(([kind, { name }]) => (kind === task.kind ? [name] : []));
+  const { dataset } = originOf(done.config.task);
+  const datasets = dataset === null ? [] : [dataset];
   const licensing = isDataset
     ? licensingOfData(bases, datasets, wishes.licence)
     : licensingOfModels(bases, wishes);

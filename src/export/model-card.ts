@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { objectives } from '../algorithm/objectives.ts';
 import { agentOf, modelLocation } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';
+import { aboutForm } from '../config/fine-tune.ts';
 import { count, listed } from '../text/figures.ts';
 import { fenced, shellQuoted } from '../text/safe-text.ts';
 import type { StoredManifest } from '../store/models.ts';
@@ -124,8 +125,7 @@ function whatItIs(
   { form }: StoredManifest,
   done: FinishedIteration,
 ): string {
-  const weights = form === 'full' ? 'all its weights fine-tuned' : 'a LoRA adapter merged into it';
-  return `This is ${whichModel(model, done)}: \`${base}\` with ${weights}`;
+  return `This is ${whichModel(model, done)}: \`${base}\` with ${aboutForm[form].change}`;
 }
 
 function isDistilled(model: AgentModel | DistilledModel): model is DistilledModel {

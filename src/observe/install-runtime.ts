@@ -1,14 +1,22 @@
 import { types } from 'node:util';
 import type { Context } from '@temporalio/activity';
-import { ApplicationFailure, CancelledFailure, type MetricMeter } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { type ActivityInterceptors, DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { type Logger, stdSerializers } from 'pino';
 import { terminalSafe } from '../text/safe-text.ts';
-import { currentStep, emit, onEvent, type StepContext, stepOf, withinStep } from './events.ts';
-import { type Console, type LogLevel, logLevels, logReports, openWorkerLog } from './log.ts';
+import { emit, type StepContext, stepOf, withinStep } from './events.ts';
+import {
+  type Console,
+  type LogLevel,
+  logLevels,
+  logReports,
+  measureReports,
+  openTraces,
+  openWorkerLog,
+  type Traces,
+} from './log-metrics-traces.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import { z } from 'zod';
-import type { Traces } from './traces.ts';
 
 const { errWithCause } = stdSerializers;
 
@@ -56,7 +64,7 @@ async function install(logFile: string, console?: Console): Promise<Telemetry> {
   });
   logReports(log);
   if (settings.metricsAddress !== undefined) measureReports(Runtime.instance().metricMeter);
-  const traces = settings.traces ? (await import('./traces.ts')).openTraces() : undefined;
+  const traces = settings.traces ? await openTraces() : undefined;
   return { settings, log, traces };
 }
 
@@ -97,62 +105,6 @@ export function withWholeErrors(fields: Readonly<Record<PropertyKey, unknown>>):
       types.isNativeError(value) ? errWithCause(value) : value,
     ]),
   );
-}
-
-/**
- * Counts and measures the events of engines and trainers, beside the SDK's own metrics. Labels have few values: the endpoint's name, the
- * model's role, the agent, the experiment; never a question.
- */
-function measureReports(meter: MetricMeter): void {
-  const experiment = (): { experiment: string } => ({ experiment: currentStep()?.experiment ?? '' });
-
-  const answers = meter.createCounter('colloquy_answers_total', '', 'Answers that endpoints gave');
-  const prompt = meter.createCounter('colloquy_prompt_tokens_total', '', 'Tokens of the prompts answered');
-  const completion = meter.createCounter('colloquy_completion_tokens_total', '', 'Tokens of those answers');
-  onEvent('answer', ({ endpoint, speaker: role, promptTokens, completionTokens }) => {
-    const labels = { ...experiment(), endpoint, role };
-    answers.add(1, labels);
-    prompt.add(promptTokens, labels);
-    completion.add(completionTokens, labels);
-  });
-
-  const inFlight = meter.createGauge('colloquy_requests_in_flight', 'int', '', 'Sent and not answered');
-  const waiting = meter.createGauge('colloquy_requests_waiting', 'int', '', 'Waiting to be sent');
-  const queues = new Map<string, { inFlight: number; waiting: number }>();
-  onEvent('queue', ({ endpoint, ...change }) => {
-    const before = queues.get(endpoint) ?? { inFlight: 0, waiting: 0 };
-    const now = { inFlight: before.inFlight + change.inFlight, waiting: before.waiting + change.waiting };
-    queues.set(endpoint, now);
-    inFlight.set(now.inFlight, { endpoint });
-    waiting.set(now.waiting, { endpoint });
-  });
-
-  const gate = meter.createHistogram(
-    'colloquy_gpu_gate_wait_seconds',
-    'float',
-    '',
-    'Waiting for the GPU: answers (shared), fine-tunes (exclusive)',
-  );
-  onEvent('gate passed', ({ kind, beganAt, endedAt }) => gate.record((endedAt - beganAt) / 1000, { kind }));
-
-  const steps = meter.createCounter('colloquy_fine_tune_steps_total', '', 'Optimiser steps');
-  const loss = meter.createGauge('colloquy_fine_tune_loss', 'float', '', 'Of the last step');
-  const speed = meter.createGauge('colloquy_fine_tune_tokens_per_second', 'float', '', 'Of the last step');
-  onEvent('fine-tune step', (step) => {
-    const labels = { experiment: step.experiment, agent: step.agent, role: step.role };
-    steps.add(1, labels);
-    if (step.loss !== null) loss.set(step.loss, labels);
-    if (step.tokensPerSecond !== null) speed.set(step.tokensPerSecond, labels);
-  });
-
-  const retries = meter.createCounter('colloquy_step_retries_total', '', 'Attempts beyond the first');
-  onEvent('step retried', (step) => retries.add(1, { experiment: step.experiment }));
-  const deaths = meter.createCounter(
-    'colloquy_engine_deaths_total',
-    '',
-    'Supervised engines that ended by themselves',
-  );
-  onEvent('engine died', () => deaths.add(1));
 }
 
 /** Logs what becomes of each step, and lets all that is logged, counted or traced within it say which step that was. */

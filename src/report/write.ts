@@ -17,9 +17,13 @@ import { analyseStudy, resultsDocument, type StudyAnalysis } from './analyse/stu
 import { accuracyChart, lossChart, lossCurves } from './charts/curves.ts';
 import { type Drawn, drawTwice } from './charts/style.ts';
 import { writeDebateBrowser } from './debate-browser/write.ts';
-import { type ExperimentCharts, experimentPage } from './pages/experiment-page.tsx';
+import {
+  type ExperimentCharts,
+  experimentPage,
+  seriesPage,
+  seriesPoints,
+} from './pages/experiment-pages.tsx';
 import type { LossCharts } from './pages/training-sections.tsx';
-import { seriesPage, seriesPoints } from './pages/series-page.tsx';
 import { drawnCharts, standaloneSvg, studyCharts } from './pages/study-charts.ts';
 import { type Picture, type StudyAbout, studyMarkdown } from './pages/study-markdown.ts';
 import { type ExperimentPages, studyPage } from './pages/study-page.tsx';

@@ -8,7 +8,10 @@ import { readDocument } from './files/documents.ts';
 import { readRows, writeRows } from './files/rows.ts';
 import { sealAsItIs } from './files/sealed.ts';
 import type { Agent } from '../algorithm/agents.ts';
+import type { ExperimentConfig } from '../config/experiment.ts';
+import { InvalidConfig } from '../config/faults.ts';
 import type { ModelForm } from '../config/fine-tune.ts';
+import { configDifference, fixedSettings } from '../config/resolve.ts';
 import { type BaseModel, contentAddress, type Model, tunedModel, untuned } from './models.ts';
 import { evaluationSchema } from './records/iteration.ts';
 import { nightOutcomeSchema } from './records/result.ts';
@@ -181,4 +184,26 @@ function mapValues<Value, Result>(
   map: (value: Value) => Result,
 ): Record<string, Result> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}
+
+/**
+ * No night may have other settings than the first one of its series, apart from those that nights may change.
+ *
+ * @param instead what can have another name, so that the settings may stay
+ * @throws InvalidConfig
+ */
+export function requireFixedSettings(
+  [first]: readonly NightEntry[],
+  config: ExperimentConfig,
+  series: string,
+  instead: 'series' | 'name',
+): void {
+  const differences = first === undefined ? [] : configDifference(first.fixed, fixedSettings(config));
+  if (differences.length === 0) return;
+  throw new InvalidConfig(
+    differences.map(({ path, before, after }) => ({
+      path,
+      message: `the series ${series} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}, and no night may change that; take another ${instead}`,
+    })),
+  );
 }

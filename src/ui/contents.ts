@@ -1,5 +1,4 @@
 /** What is there to show: by the store, to which nothing here writes, and by Temporal? */
-import { basename } from 'node:path';
 import pLimit from 'p-limit';
 import { nothingUsed } from '../algorithm/steering.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
@@ -7,6 +6,7 @@ import { chosenIteration } from '../algorithm/guard.ts';
 import { modelNames } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { seriesNameSchema, studyNameSchema } from '../config/names.ts';
+import { originOf } from '../config/tasks.ts';
 import { plannedExperiments } from '../report/read/study.ts';
 import { foldersBelow, isThere } from '../store/blobs.ts';
 import { readDocument } from '../store/files/documents.ts';
@@ -258,9 +258,8 @@ async function evaluationsAfter(files: ExperimentFiles, before: readonly Evaluat
 
 function settingOf(config: ExperimentConfig): Setting {
   const { task, method, iterations, carry_over: night } = config;
-  const which = 'dataset' in task ? task.dataset : 'train_file' in task ? basename(task.train_file) : null;
   return {
-    task: which ?? task.kind,
+    task: originOf(task).name,
     model: modelNames(config),
     method,
     iterations,

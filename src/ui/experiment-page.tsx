@@ -2,13 +2,13 @@
 import type { VNode } from 'preact';
 import { stringify } from 'yaml';
 import type { Drawn } from '../report/charts/style.ts';
+import { AccuracySection } from '../report/pages/accuracy-sections.tsx';
 import {
-  AccuracySection,
   type ExperimentCharts,
   ExperimentSections,
   WarningsSection,
-} from '../report/pages/experiment-page.tsx';
-import { Tiles } from '../report/parts/accuracy.tsx';
+} from '../report/pages/experiment-pages.tsx';
+import { Tiles } from '../report/parts/figures.tsx';
 import { Heading, Problem, ServedPage, Silent } from '../report/parts/page.tsx';
 import type { ReportData } from '../report/read/experiment.ts';
 import { counted } from '../text/figures.ts';

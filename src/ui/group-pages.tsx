@@ -7,10 +7,9 @@ import type {
   IterationComparison,
 } from '../report/analyse/compare-experiments.ts';
 import type { Drawn } from '../report/charts/style.ts';
-import { SeriesSections } from '../report/pages/series-page.tsx';
-import { Gain, ways, WithInterval } from '../report/parts/accuracy.tsx';
+import { SeriesSections } from '../report/pages/experiment-pages.tsx';
+import { Gain, Grid, Tables, ways, WithInterval } from '../report/parts/figures.tsx';
 import { Heading, Problem, ServedPage, Silent } from '../report/parts/page.tsx';
-import { Grid, Tables } from '../report/tables/html-table.tsx';
 import type { Table } from '../report/tables/table.ts';
 import { count, counted, evaluationName, listed, pValue } from '../text/figures.ts';
 import { terminalSafe } from '../text/safe-text.ts';

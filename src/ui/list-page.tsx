@@ -1,9 +1,8 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import type { VNode } from 'preact';
 import { accuracyInterval } from '../algorithm/measures/answers.ts';
-import { Gain } from '../report/parts/accuracy.tsx';
+import { Gain, Grid } from '../report/parts/figures.tsx';
 import { Heading, Problem, ServedPage, Silent } from '../report/parts/page.tsx';
-import { Grid } from '../report/tables/html-table.tsx';
 import { count, counted, interval95, percent } from '../text/figures.ts';
 import { terminalSafe } from '../text/safe-text.ts';
 import {

@@ -7,10 +7,14 @@ import { z } from 'zod';
 import { productFile } from '../config/installation.ts';
 import { experimentNameSchema, seriesNameSchema, studyNameSchema } from '../config/names.ts';
 import { ColloquyError } from '../errors.ts';
-import { compareExperiments, differingQuestions } from '../report/analyse/compare-experiments.ts';
+import {
+  compareExperiments,
+  differingQuestions,
+  readEvaluated,
+} from '../report/analyse/compare-experiments.ts';
 import { debateBrowser, debatesSoFar } from '../report/debate-browser/write.ts';
 import { rendered, styleSheet } from '../report/parts/page.tsx';
-import { loadReportData, readEvaluatedExperiment } from '../report/read/experiment.ts';
+import { loadReportData } from '../report/read/experiment.ts';
 import { accuracyTables } from '../report/read/study.ts';
 import { accuracyChartOf, experimentCharts, seriesChart } from '../report/write.ts';
 import { refusedOnLoopback } from '../serve/chat.ts';
@@ -205,10 +209,8 @@ function router({ contents, live }: UiOptions): Route {
 
   async function compared(a: string, b: string): Promise<CompareProps['compared']> {
     try {
-      const [first, second] = await Promise.all(
-        [a, b].map((name) => readEvaluatedExperiment(experimentFiles(store, name))),
-      );
-      if (first === undefined || second === undefined) return null;
+      const read = (name: string) => readEvaluated(experimentFiles(store, name));
+      const [first, second] = await Promise.all([read(a), read(b)]);
       const comparison = compareExperiments(first, second);
       const { last } = comparison;
       return { comparison, differing: last === null ? [] : await differingQuestions(first, second, last) };
@@ -235,8 +237,7 @@ function router({ contents, live }: UiOptions): Route {
       const finished = (await all(everyFew(1))).filter(({ finishedAt }) => finishedAt !== null);
       const names = finished.map(({ name }) => name).toSorted();
       const [a = '', b = ''] = ['a', 'b'].map((key) => query.get(key) ?? '');
-      const both = [a, b].every((name) => names.includes(name));
-      const result = both ? await compared(a, b) : null;
+      const result = [a, b].every((name) => names.includes(name)) ? await compared(a, b) : null;
       return shown(comparePage({ store: store.root, names, a, b, compared: result }));
     }
     const [, kind, given = '', file] = inStore.exec(pathname) ?? [];

@@ -10,7 +10,7 @@ import { freePort } from '../engines/process/process-group.ts';
 import { cliTypes, registerSearchAttributes } from './namespace.ts';
 import { DiskFull } from '../store/errors.ts';
 import { makeFolder, writeError } from '../store/files/atomic.ts';
-import { searchAttributes } from '../workflows/server-names.ts';
+import { searchAttributes } from '../workflows/track-progress.ts';
 import {
   type GuardedProcess,
   holdDatabase,

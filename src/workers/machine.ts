@@ -1,6 +1,6 @@
 /** What can this machine do, and what does an experiment need of it that it lacks? For `colloquy doctor`. */
 import { availableParallelism, totalmem } from 'node:os';
-import { type EndpointConfig, loadEndpoints, servedForms, type VllmConfig } from '../config/endpoints.ts';
+import { type EndpointConfig, loadEndpoints, servedForms } from '../config/endpoints.ts';
 import {
   type BaseModelOfConfig,
   baseModelsOf,
@@ -11,21 +11,18 @@ import {
 } from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
-import { formOf } from '../config/fine-tune.ts';
 import { called } from '../config/load.ts';
 import { defaultTrainer, loadTrainers, trainerAbilities } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
-import { resolveModel } from '../engines/endpoint/base-model.ts';
-import { configuredEndpoints } from '../engines/endpoint/open.ts';
+import { endpointText } from '../engines/endpoint/reach.ts';
 import { trainerText } from '../engines/trainer/open.ts';
-import { gpus, modelFacts, servingDeviceHere, visibleCards } from '../engines/vllm/device.ts';
-import { freeOn, leastMemory } from '../engines/vllm/flags.ts';
+import { gpus, visibleCards } from '../engines/vllm/device.ts';
 import { findVllm } from '../engines/vllm/installed.ts';
-import { deviceName, embeddedNeeds, servingNeeds } from '../engines/vllm/needs.ts';
 import type { Store } from '../store/store.ts';
 import { counted, gibibytes, listed } from '../text/figures.ts';
 
 // The command line reaches engines through this file alone.
+export { reachEndpoint } from '../engines/endpoint/reach.ts';
 export { reachTrainer, trainerLacks } from '../engines/trainer/open.ts';
 
 /** One thing that was looked for. */
@@ -77,7 +74,7 @@ export async function examineNeeds(
       const endpoint = endpointOrNone(name);
       return [
         looked(`endpoint ${name}`, async () =>
-          endpointText(of, called(name, loadEndpoints(), 'endpoint'), config, store),
+          servingText(of, called(name, loadEndpoints(), 'endpoint'), config, store),
         ),
         ...(endpoint !== undefined && isLoadedHere(iterationsOf(config, of), endpoint)
           ? [looked(`model ${model}`, () => modelText(config, of, endpoint))]
@@ -109,75 +106,19 @@ function modelText(config: ExperimentConfig, of: BaseModelOfConfig, endpoint: En
   return modelLocation(name);
 }
 
-async function endpointText(
+/** @throws what stands in the way of its use for the experiment */
+async function servingText(
   of: BaseModelOfConfig,
   endpoint: EndpointConfig,
   config: ExperimentConfig,
   store: Store,
 ): Promise<string> {
-  const { endpoint: name, model_name_or_path: model } = of.model;
   const trainer = loadTrainers()[config.trainer ?? defaultTrainer];
   const made = trainer && trainerAbilities('', trainer).form(config.fine_tune);
   const unserved = made === undefined ? [] : servingFaults(config, () => servedForms(endpoint), made);
   const own = unserved.find(({ path }) => path === `${of.path}.endpoint`);
   if (own !== undefined) throw new Error(own.message);
-  if (endpoint.kind === 'local') {
-    const endpoints = configuredEndpoints(store, false, { [name]: endpoint });
-    const needs = await embeddedNeeds(config, name, endpoints.for({ endpoint: name, name: model }));
-    return `the embedded engine: ${tools().python}${needs === null ? '' : `; it needs ${needs}`}`;
-  }
-  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return ownVllmText(endpoint, config, of);
-  const urls = [endpoint.url ?? []].flat();
-  // First asks each server alone, because an endpoint of several goes on without one. Then finds out whether they have the same model.
-  for (const url of urls.length === 1 ? urls : [...urls, urls])
-    await reachEndpoint(name, { ...endpoint, url }, model, store);
-  return `${listed(urls)} ${urls.length === 1 ? 'answers' : 'answer'}`;
-}
-
-/**
- * Asks a server whether it answers and has the model. An embedded engine is not started for that.
- *
- * @param name of the endpoint
- * @throws the errors of the endpoint: EngineUnreachable, ModelNotServed and others
- */
-export async function reachEndpoint(
-  name: string,
-  endpoint: EndpointConfig,
-  model: string,
-  store: Store,
-): Promise<void> {
-  if (endpoint.kind === 'local') return;
-  // It would take minutes to start it only to hear that it has the model.
-  if (endpoint.kind === 'vllm' && endpoint.url === undefined) return void (await findVllm(endpoint.command));
-  const endpoints = configuredEndpoints(store, false, { [name]: endpoint });
-  try {
-    await endpoints.for({ endpoint: name, name: model }).check(AbortSignal.timeout(30_000));
-  } finally {
-    await endpoints.close();
-  }
-}
-
-/** @throws what stands in the way of a start */
-async function ownVllmText(
-  endpoint: VllmConfig,
-  config: ExperimentConfig,
-  { model, agents }: BaseModelOfConfig,
-): Promise<string> {
-  const { version } = await findVllm(endpoint.command);
-  const device = await servingDeviceHere(version, endpoint.devices);
-  const { weights } = await modelFacts(resolveModel(model.model_name_or_path), device.kind === 'cpu');
-  const least = leastMemory({ weights, device });
-  const free = freeOn(device, endpoint.resident ?? 1);
-  const { adapters, rank, context } = servingNeeds(config, agents.length);
-  const memory = `${least === null ? 'an unknown part' : `at least ${gibibytes(least)} GiB`} of ${deviceName(device)}, of which ${gibibytes(free)} GiB are free`;
-  if (least !== null && least > free) throw new Error(`it needs ${memory}`);
-  const whole = config.iterations > 0 && formOf(config.fine_tune) === 'full';
-  const tuned = whole
-    ? `whole models, ${endpoint.resident ?? 1} at a time`
-    : adapters > 0
-      ? `${counted(adapters, 'adapter')} of rank ${rank}`
-      : 'no adapters';
-  return `vLLM ${version} on ${device.kind === 'cpu' ? 'the CPU' : deviceName(device)}: ${tuned}, a context of ${context} tokens, ${memory}`;
+  return endpointText(of, endpoint, config, store);
 }
 
 async function cardsText(): Promise<string> {

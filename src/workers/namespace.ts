@@ -2,7 +2,7 @@ import { Connection } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import type { Telemetry } from '../observe/install-runtime.ts';
-import { searchAttributes } from '../workflows/server-names.ts';
+import { searchAttributes } from '../workflows/track-progress.ts';
 
 /**
  * Asks the server for the namespace before anything is started: a worker of a namespace that is not there would keep asking for work.

@@ -6,19 +6,18 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 import type { Dependencies } from '../activities/activity.ts';
 import { controlActivities, debateActivities, gpuActivities } from '../activities/index.ts';
 import { codeHash } from '../config/installation.ts';
-import { loadTrainers, type TrainerConfig } from '../config/trainers.ts';
+import { loadTrainers, type TrainerConfig, trainerAbilities } from '../config/trainers.ts';
 import { configuredEndpoints, type Endpoints } from '../engines/endpoint/open.ts';
 import { createGpuGate } from '../engines/gpu-gate.ts';
 import { DevicesUnusable, gpus } from '../engines/vllm/device.ts';
 import { createTrainers, type TrainerDeps } from '../engines/trainer/open.ts';
 import { emit } from '../observe/events.ts';
 import { InvalidEnvironment, installRuntime, stepInterceptor } from '../observe/install-runtime.ts';
-import type { Console } from '../observe/log.ts';
+import type { Console, Traces } from '../observe/log-metrics-traces.ts';
 import { followExperiments } from '../observe/trackers/live.ts';
-import type { Traces } from '../observe/traces.ts';
 import { createTasks } from '../questions/open-task.ts';
 import { openStore, type Store, storeIdentity } from '../store/store.ts';
-import { type TaskQueue, taskQueues } from '../workflows/server-names.ts';
+import { type TaskQueue, taskQueues } from '../workflows/temporal.ts';
 import { bundleWorkflows, tracedBundle } from './bundle.ts';
 import { requireNamespace, setsSearchAttributes, watchNamespace } from './namespace.ts';
 
@@ -185,9 +184,6 @@ export function keepHeapSteady(): void {
   setFlagsFromString('--heap-growing-percent=100');
 }
 
-/** Each of them takes some 2 GB of main memory on the head of its cluster, also while it waits for devices. */
-const fineTunesOnClusters = 8;
-
 /** One on a graphics card. Without one, small models train side by side, one on each core. */
 async function fineTunesOnThisMachine(): Promise<number> {
   const hasCards = await gpus().then(
@@ -202,7 +198,7 @@ async function fineTunesOnThisMachine(): Promise<number> {
 }
 
 export type OpenDependencies = Dependencies & {
-  /** How many fine-tunes this worker takes. A cluster decides itself how many of the jobs that it has run at once. */
+  /** How many fine-tunes this worker takes. */
   readonly fineTunesAtOnce: () => Promise<number>;
   /** Ends engines, trainers and grader with all their processes. */
   readonly close: () => Promise<void>;
@@ -228,12 +224,13 @@ export function openDependencies({
   const tasks = createTasks();
   const gate = createGpuGate((wait) => emit('gate passed', wait), endpoints);
   const trainers = createTrainers(trainerConfigs, { store, gate, process: trainerProcess });
-  const hasCluster = Object.values(trainerConfigs).some(({ kind }) => kind === 'ray');
+  const abilities = Object.entries(trainerConfigs).map(([name, config]) => trainerAbilities(name, config));
+  const atOnce = Math.max(0, ...abilities.map(({ jobsAtOnce = 0 }) => jobsAtOnce));
   return {
     store,
     endpoints,
     trainers,
-    fineTunesAtOnce: hasCluster ? async () => fineTunesOnClusters : fineTunesOnThisMachine,
+    fineTunesAtOnce: atOnce > 0 ? async () => atOnce : fineTunesOnThisMachine,
     tasks,
     searchAttributes: false,
     gate,

@@ -8,8 +8,7 @@ import {
 } from '@temporalio/workflow';
 import { secondsWithin, usedUp, withTokens } from '../algorithm/steering.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
-import { maximumAttempts } from './activity-proxies.ts';
-import { isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './failures.ts';
+import { maximumAttempts, isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './temporal.ts';
 import type { ExperimentResult, Warning } from '../store/records/result.ts';
 import { usedUpText } from './progress-table.ts';
 import {

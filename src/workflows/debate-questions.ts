@@ -8,7 +8,7 @@ import type { MeasuredSet, QuestionSet } from '../store/store.ts';
 import type { RunControl } from './control.ts';
 import type { ExperimentState, Phase } from './progress.ts';
 import { steps } from './steps.ts';
-import { inWindow } from './activity-proxies.ts';
+import { inWindow } from './temporal.ts';
 
 /** So many shards are pending at once, for the workers to share. Far below Temporal's limit of 2,000 pending activities. */
 // mutation: window

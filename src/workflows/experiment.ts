@@ -1,18 +1,17 @@
 import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from '@temporalio/workflow';
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import type { Plan } from '../activities/steps/prepare.ts';
-import { baseAgents, distilledModel } from '../algorithm/agents.ts';
+import { type Agent, baseAgents, distilledModel } from '../algorithm/agents.ts';
 import { freshBudget } from '../algorithm/steering.ts';
 import type { ExperimentResult, NightOutcome } from '../store/records/result.ts';
-import { continueOnCurrentVersion } from './activity-proxies.ts';
+import { continueOnCurrentVersion, failuresThatEndARun, isDamage } from './temporal.ts';
 import { createRunControl, type RunControl } from './control.ts';
-import { measure, transferAgents } from './debate-questions.ts';
-import { failuresThatEndARun } from './failures.ts';
-import { fineTuneRecord, iterate, untrained } from './iterate.ts';
-import { evaluateStart, prepareExperiment, remakingDamaged, startingAgents } from './start.ts';
+import { evaluateAgents, measure, transferAgents, validateAgents } from './debate-questions.ts';
+import { fineTuneRecord, iterate, keysOf, untrained } from './iterate.ts';
 import { type ExperimentState, guardProgress } from './progress.ts';
 import { distilledText } from './progress-table.ts';
 import { damagedArtifacts, steps } from './steps.ts';
+import type { Model } from '../store/models.ts';
 
 /**
  * One method on one task for L iterations (Algorithm 1 of the paper): evaluate the base model, then iterate: debate, datasets,
@@ -87,6 +86,11 @@ async function begin(name: string, input: unknown, control: RunControl): Promise
   return firstState(await prepareExperiment(name, input, control));
 }
 
+/** Resolves and checks the config, and writes it and the questions to the store, unless they are there. */
+function prepareExperiment(experiment: string, input: unknown, control: RunControl): Promise<Plan> {
+  return control.step(steps.prepare({ experiment, input: input ?? null }));
+}
+
 function firstState(plan: Plan): ExperimentState {
   return {
     plan,
@@ -101,6 +105,26 @@ function firstState(plan: Plan): ExperimentState {
 async function evaluateBase(state: ExperimentState, control: RunControl): Promise<ExperimentState> {
   const { evaluation, validated } = await evaluateStart(state, control);
   return { ...state, ...validated, iteration: 1, evaluations: [evaluation] };
+}
+
+/** The agents before the first iteration: those that the last night left, or base models. */
+function startingAgents({ agents, roles, base, bases, night }: Plan): readonly Agent<Model>[] {
+  return night?.agents ?? baseAgents(bases ?? Array.from({ length: agents }, () => base), roles);
+}
+
+/** Evaluates the starting agents. Those of a night were evaluated when the night before ended: its debates are taken over. */
+async function evaluateStart(state: ExperimentState, control: RunControl) {
+  const { plan } = state;
+  const from = plan.night?.evaluated ?? null;
+  // mutation: adopt
+  if (from !== null) {
+    await control.step(steps.adoptEvaluation({ experiment: plan.experiment, from }));
+  }
+  const base = { ...state, iteration: 0, agents: startingAgents(plan) };
+  const evaluation = await evaluateAgents(base, control);
+  await transferAgents(base, control);
+  const { agents: _, ...validated } = await validateAgents({ ...base, validations: [] }, control);
+  return { evaluation, validated };
 }
 
 /** Ends this run and starts the next one of the chain, once no update is being handled. */
@@ -172,4 +196,45 @@ async function distill(last: ExperimentState, control: RunControl): Promise<void
   control.warned(await control.step(record));
   if (!trained) return;
   await measure({ ...last, agents: baseAgents([model], roles) }, control, 'distilled');
+}
+
+/**
+ * Does work again when it finds that an artifact of an earlier one is damaged or gone: finished steps return at
+ * once from the store, the damaged one is made again. What earlier runs made is looked after too: the config and the questions,
+ * the agents' models, and the starting agents' evaluation with which every other is compared.
+ *
+ * @param work is told whether an artifact was found damaged or gone
+ * @param lastResort for what is still damaged after that
+ */
+async function remakingDamaged<Result>(
+  state: ExperimentState,
+  input: unknown,
+  control: RunControl,
+  work: (again: boolean) => Promise<Result>,
+  lastResort: (error: unknown) => Promise<void>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (attempt > 1) {
+        await prepareExperiment(state.plan.experiment, input, control);
+        // mutation: remake
+        await remakeEarlier(state, control);
+      }
+      return await work(attempt > 1);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      if (attempt % attempts === 0) await lastResort(error);
+    }
+  }
+}
+
+/** How often it is made again before the last resort. */
+const attempts = 3;
+
+async function remakeEarlier(state: ExperimentState, control: RunControl): Promise<void> {
+  const best = state.best?.agents ?? [];
+  for (const key of keysOf([...state.agents, ...startingAgents(state.plan), ...best])) {
+    await control.step(steps.remakeModel({ key }));
+  }
+  if (state.iteration > 0) await evaluateStart(state, control);
 }

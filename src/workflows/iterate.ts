@@ -7,9 +7,8 @@ import type { Model } from '../store/models.ts';
 import type { ExperimentResult } from '../store/records/result.ts';
 import type { RunControl } from './control.ts';
 import { debateTraining, evaluateAgents, validateAgents } from './debate-questions.ts';
-import { inWindow } from './activity-proxies.ts';
+import { inWindow } from './temporal.ts';
 import type { ExperimentState } from './progress.ts';
-import { keysOf } from './start.ts';
 import { steps } from './steps.ts';
 
 /**
@@ -61,6 +60,12 @@ async function pruneModels(
   );
   if (keys.length > 0)
     await control.step(steps.pruneModels({ experiment: plan.experiment, iteration, keys }));
+}
+
+/** The content addresses of the agents' models that were made here, each once. */
+export function keysOf(agents: readonly Agent<Model>[]): string[] {
+  const models = agents.flatMap((agent) => Object.values(agent.models));
+  return [...new Set(models.flatMap(({ tuned }) => tuned?.key ?? []))];
 }
 
 async function buildDatasets(

@@ -5,7 +5,7 @@
 import type { Attempted, Charge } from '../activities/activity.ts';
 import type { DebateShard } from '../activities/asking/conversation.ts';
 import type { Origin, QuestionSet } from '../store/store.ts';
-import { activities } from './activity-proxies.ts';
+import { activities } from './temporal.ts';
 import { budgetStep, type StepName } from './progress.ts';
 
 /** A step that is ready to be begun. */

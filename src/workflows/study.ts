@@ -13,9 +13,8 @@ import {
 } from '@temporalio/workflow';
 import type { PlannedCell, StudyResult } from '../activities/steps/study.ts';
 import { type Limits, nothingUsed, usedUp, withLimits } from '../algorithm/steering.ts';
-import { continueOnCurrentVersion, inWindow } from './activity-proxies.ts';
+import { continueOnCurrentVersion, inWindow, failuresThatEndARun, reasonOf } from './temporal.ts';
 import type { experiment } from './experiment.ts';
-import { failuresThatEndARun, reasonOf } from './failures.ts';
 import { steps } from './steps.ts';
 import { type Held, holdSignal } from './progress.ts';
 import { raisedSettings, usedUpText } from './progress-table.ts';

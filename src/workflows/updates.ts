@@ -2,7 +2,7 @@ import { ApplicationFailure, condition, defineSignal, log, setHandler } from '@t
 import type { UpdateDefinition } from '@temporalio/common';
 import { budgetKinds, usedUp, withLimits } from '../algorithm/steering.ts';
 import { listed } from '../text/figures.ts';
-import { reasonOf } from './failures.ts';
+import { reasonOf } from './temporal.ts';
 import { amountText, budgetText, progressTable } from './progress-table.ts';
 import {
   abortUpdate,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connect, type Temporal } from '../../src/cli/server/connect.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
-import { prunable } from '../../src/cli/commands/schedule-prune.ts';
+import { prunable } from '../../src/cli/commands/schedule.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
 import { manifestOf } from '../../src/store/models.ts';

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { projectRoot } from '../../src/config/installation.ts';
 import { workerPatienceMs } from '../../src/cli/terminal.ts';
-import { searchAttributes, taskQueues } from '../../src/workflows/server-names.ts';
+import { searchAttributes } from '../../src/workflows/track-progress.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import { check } from './checkers.ts';
 
 const dockerfile = readFileSync(join(projectRoot, 'Dockerfile'), 'utf8');
@@ -100,7 +101,7 @@ function sources(): string {
   return [
     'workers/start.ts',
     'workers/namespace.ts',
-    'observe/log.ts',
+    'observe/log-metrics-traces.ts',
     'observe/install-runtime.ts',
     'store/store.ts',
     'config/endpoints.ts',

@@ -48,6 +48,34 @@ it('a pool that was ended while a process started grows again later', async () =
   }
 });
 
+it('a pool with much to answer starts a second process as soon as the first, which takes long to start, is ready', async () => {
+  vi.useFakeTimers();
+  try {
+    let started = 0;
+    let isReady = (): void => undefined;
+    const ready = new Promise<void>((resolve) => (isReady = resolve));
+    const start = (): EngineProcess => {
+      started += 1;
+      const process = engine('at once');
+      return { ...process, ready: (aborted) => ready.then(() => process.ready(aborted)) };
+    };
+    const pool = createEnginePool(start, { most: () => 2, busyMs: 1_000 });
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const requests = Array.from({ length: 17 }, () => pool.use(signal, () => finished));
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(started).toBe(1);
+    isReady();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(started).toBe(2);
+    finish();
+    await Promise.all(requests);
+    await pool.close();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 it('a pool that many requests end at once ends the process that they mean, and not the next one', async () => {
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => (stop = resolve));

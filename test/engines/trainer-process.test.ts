@@ -70,6 +70,7 @@ const step = {
   learning_rate: 1e-4,
   tokens_per_second: 10,
   epoch: 0.5,
+  memory: null,
 };
 
 /** When `onEvent` is first called with an event of that kind. */

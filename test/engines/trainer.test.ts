@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../../src/config/installation.ts';
 import { describe, expect, it } from 'vitest';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
-import type { TrainerDone, TrainerJob } from '../../src/config/contract.ts';
+import type { TrainerDone, TrainerJob, TrainerProgress } from '../../src/config/contract.ts';
 import type { TrainerProcess } from '../../src/engines/process/trainer-process.ts';
 import { openTrainer } from '../../src/engines/trainer/open.ts';
 import { createTrainerProcesses } from '../../src/engines/trainer/process.ts';
@@ -65,14 +65,16 @@ trainerContract({
 /** Processes that train until they are told to end, on a machine with so much memory and so many cores. */
 function processes(free: number, cores: number) {
   const ends = new Map<string, (how: number | null | Error) => void>();
+  const steps = new Map<string, (memory: number | null) => void>();
   let started = 0;
   const closed: number[] = [];
   const create = (): TrainerProcess => {
     started += 1;
     const number = started;
     return {
-      fineTune: ({ id }, { signal }) =>
+      fineTune: ({ id }, { signal, onEvent }) =>
         new Promise<TrainerDone>((resolve, reject) => {
+          steps.set(id, (memory) => onEvent?.({ event: 'step', id, memory } as TrainerProgress));
           const end = (how: number | null | Error): void => {
             ends.delete(id);
             if (how instanceof Error) reject(how);
@@ -87,8 +89,12 @@ function processes(free: number, cores: number) {
   const pool = createTrainerProcesses(create, () => free, cores);
   const jobs = new Map<string, Promise<unknown>>();
   return {
-    begin: (id: string, base = 'small', signal = new AbortController().signal): Promise<unknown> => {
-      const job = pool.fineTune({ id, base_model: base } as TrainerJob, { signal });
+    begin: (
+      id: string,
+      base = 'small',
+      { signal = new AbortController().signal, iteration = '1', length = 1 } = {},
+    ): Promise<unknown> => {
+      const job = pool.fineTune({ id, base_model: base } as TrainerJob, { signal, iteration, length });
       job.catch(() => undefined);
       jobs.set(id, job);
       return job;
@@ -97,6 +103,12 @@ function processes(free: number, cores: number) {
     end: async (id: string, how: number | null | Error): Promise<void> => {
       await settled();
       ends.get(id)!(how);
+      await settled();
+    },
+    /** A job reports a step; resolves when the jobs have begun that it lets in. */
+    step: async (id: string, memory: number | null): Promise<void> => {
+      await settled();
+      steps.get(id)!(memory);
       await settled();
     },
     training: async () => {
@@ -121,6 +133,35 @@ describe('the training processes of a worker', () => {
     await end('3', 100);
     expect(await training()).toEqual(['2', '4', '5']);
     expect(started()).toBe(3);
+  });
+
+  it('train side by side from the first step on that reports what a job takes', async () => {
+    const { begin, step, training, started } = processes(1_000, 2);
+    for (const id of ['1', '2', '3']) void begin(id);
+    expect(await training()).toEqual(['1']);
+    await step('1', 100);
+    expect(await training()).toEqual(['1', '2']);
+    await step('1', 600);
+    expect(started()).toBe(2);
+    const alone = processes(1_000, 2);
+    for (const id of ['1', '2']) void alone.begin(id);
+    await alone.step('1', null);
+    expect(await alone.training()).toEqual(['1']);
+  });
+
+  it('begin with the longest job of an iteration, and with the iteration that came first', async () => {
+    const { begin, end, training } = processes(1_000, 1);
+    void begin('a short', 'small', { iteration: 'a', length: 2 });
+    void begin('a shorter', 'small', { iteration: 'a', length: 1 });
+    void begin('b longest', 'small', { iteration: 'b', length: 9 });
+    void begin('a long', 'small', { iteration: 'a', length: 5 });
+    void begin('b short', 'small', { iteration: 'b', length: 2 });
+    const order: string[] = [];
+    for (let [now] = await training(); now !== undefined; [now] = await training()) {
+      order.push(now);
+      await end(now, 100);
+    }
+    expect(order).toEqual(['a short', 'a long', 'a shorter', 'b longest', 'b short']);
   });
 
   it('train one job at a time where a job uses the whole machine, or memory has no room for two', async () => {
@@ -163,8 +204,8 @@ describe('the training processes of a worker', () => {
   it('keep the process of a job that was stopped, and start another one for one whose job failed', async () => {
     const { begin, end, training, started, pool, closed } = processes(1_000, 3);
     const abort = new AbortController();
-    const stopped = begin('1', 'small', abort.signal);
-    const waiting = begin('2', 'small', abort.signal);
+    const stopped = begin('1', 'small', abort);
+    const waiting = begin('2', 'small', abort);
     expect(await training()).toEqual(['1']);
     abort.abort(new Error('cancelled'));
     await expect(stopped).rejects.toThrow('stopped');

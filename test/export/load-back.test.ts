@@ -14,8 +14,7 @@ import {
   distilledModelOf,
   finishedIteration,
 } from '../../src/export/finished-iteration.ts';
-import { exportMerged } from '../../src/export/merged-model.ts';
-import { exportModels } from '../../src/export/models.ts';
+import { exportMerged, exportModels } from '../../src/export/models.ts';
 import { datasetFormats } from '../../src/export/rows.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import type { BegunWith } from '../../src/store/base-model-files.ts';

@@ -1,8 +1,8 @@
 /** What `colloquy status`, the query and the Temporal UI say of an experiment that suffers: all of them show one table. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { readSnapshot, type Snapshot } from '../../src/cli/experiment/progress.ts';
-import { statusText } from '../../src/cli/experiment/status.ts';
+import { readSnapshot, type Snapshot } from '../../src/cli/experiment/snapshot.ts';
+import { statusText } from '../../src/cli/commands/status.ts';
 import { progressQuery } from '../../src/workflows/progress.ts';
 import { until } from '../support/until.ts';
 import type { World } from './world.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 import { type InstantEngine, startInstantEngine } from '../support/instant-engine.ts';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot, tools } from '../../src/config/installation.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import { keys } from '../s3/keys.ts';
 import { tablesOf } from '../support/tables-of.ts';
 import { until } from '../support/until.ts';

@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StoreNotWritable } from '../../src/store/errors.ts';
 import { InvalidEnvironment, telemetrySettings } from '../../src/observe/install-runtime.ts';
-import { openWorkerLog } from '../../src/observe/log.ts';
+import { openWorkerLog } from '../../src/observe/log-metrics-traces.ts';
 import { withWholeErrors } from '../../src/observe/install-runtime.ts';
 import { until } from '../support/until.ts';
 

@@ -9,7 +9,7 @@ import { sharing, type Share } from '../../src/cli/server/workflow.ts';
 import { tools } from '../../src/config/installation.ts';
 import { installRuntime } from '../../src/observe/install-runtime.ts';
 import { startWorkers } from '../../src/workers/start.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { type InstantEngine, startInstantEngine } from '../support/instant-engine.ts';
 import { smallExperiment } from '../support/small-experiment.ts';

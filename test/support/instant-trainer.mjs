@@ -91,6 +91,7 @@ async function fineTune(job) {
       learning_rate: 1e-3,
       tokens_per_second: 1000,
       epoch: step / steps,
+      memory: null,
     });
     if (step === steps) break;
     const path = checkpoint(job, step);
@@ -214,6 +215,7 @@ const faults = {
       learning_rate: 1e-3,
       tokens_per_second: 1,
       epoch: 0,
+      memory: null,
     };
     setInterval(() => say({ ...step, step: 1 }), 20);
     return new Promise(() => undefined);

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import type { study as studyWorkflow } from '../../src/workflows/study.ts';
 import {

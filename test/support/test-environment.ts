@@ -1,6 +1,6 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { tools } from '../../src/config/installation.ts';
-import { searchAttributes } from '../../src/workflows/server-names.ts';
+import { searchAttributes } from '../../src/workflows/track-progress.ts';
 import { restartAtOnce } from './restart-at-once.ts';
 
 /**

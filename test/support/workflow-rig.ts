@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { startWorkers } from '../../src/workers/start.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { type Phase, progressQuery } from '../../src/workflows/progress.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';

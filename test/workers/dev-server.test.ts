@@ -14,7 +14,7 @@ import {
   portWasTaken,
   startDevServer,
 } from '../../src/workers/dev-server.ts';
-import { searchAttributes } from '../../src/workflows/server-names.ts';
+import { searchAttributes } from '../../src/workflows/track-progress.ts';
 import { ownMounts, outputOf, runChild } from '../store/faults/run-child.ts';
 import { oddName } from '../support/scratch-folder.ts';
 import { until } from '../support/until.ts';

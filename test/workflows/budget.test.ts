@@ -14,7 +14,7 @@ import {
   setBudgetUpdate,
 } from '../../src/workflows/progress.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import { setTotalBudgetUpdate, studyProgressQuery } from '../../src/workflows/study-progress.ts';
 import type { study } from '../../src/workflows/study.ts';
 import { smallExperiment } from '../support/small-experiment.ts';

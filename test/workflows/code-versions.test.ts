@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { progressQuery, retryUpdate } from '../../src/workflows/progress.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';

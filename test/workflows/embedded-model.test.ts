@@ -8,7 +8,7 @@ import { projectRoot } from '../../src/config/installation.ts';
 import { leastMove } from '../../src/store/records/iteration.ts';
 import { openDependencies, startWorkers } from '../../src/workers/start.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import { temporalAddress } from '../setup/temporal-address.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { replayHistories } from '../support/replay-histories.ts';

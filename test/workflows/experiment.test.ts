@@ -8,7 +8,7 @@ import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createEndpoints, type Endpoints } from '../../src/engines/endpoint/open.ts';
 import { experimentResultSchema } from '../../src/store/records/result.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import {
   abortUpdate,
   changeUpdate,
@@ -23,7 +23,7 @@ import { leaveChartsOut } from '../support/charts.ts';
 import { expectDescribedOnPage, type Metadata } from '../support/described-on-page.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
-import { readSnapshot } from '../../src/cli/experiment/progress.ts';
+import { readSnapshot } from '../../src/cli/experiment/snapshot.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { until } from '../support/until.ts';
 import {

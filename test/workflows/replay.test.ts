@@ -8,7 +8,7 @@ import { sharedBundle } from '../support/shared-bundle.ts';
 import { temporalCli } from '../support/temporal-cli.ts';
 import { testDependencies } from '../support/test-dependencies.ts';
 import { until } from '../support/until.ts';
-import { type TaskQueue, taskQueues } from '../../src/workflows/server-names.ts';
+import { type TaskQueue, taskQueues } from '../../src/workflows/temporal.ts';
 import { type WorkflowRig, workflowRig } from '../support/workflow-rig.ts';
 
 describe('the replay of what a test made', () => {

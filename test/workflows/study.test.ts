@@ -7,7 +7,7 @@ import { methodNames } from '../../src/algorithm/methods.ts';
 import type { StudyCell } from '../../src/config/study.ts';
 import { openStore, studyFiles } from '../../src/store/store.ts';
 import { abortUpdate, progressQuery } from '../../src/workflows/progress.ts';
-import { taskQueues } from '../../src/workflows/server-names.ts';
+import { taskQueues } from '../../src/workflows/temporal.ts';
 import { studyProgressQuery } from '../../src/workflows/study-progress.ts';
 import type { study } from '../../src/workflows/study.ts';
 import { smallExperiment } from '../support/small-experiment.ts';

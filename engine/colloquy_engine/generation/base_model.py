@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from ..protocol.process import default_threads, refused_by_system
+from ..protocol.process import default_threads, keep_freed_memory, refused_by_system
 from .chat_tokens import end_tokens
 from .exactness import Inexact, OwnLogits, own_logits, require_exact
 from .independence import independent_of_beginnings, independent_of_neighbours
@@ -72,6 +72,8 @@ def load_base_model(name_or_path: str, dtype: str = "auto", device: str = "auto"
         small = target.type == "cpu" and is_small(network)
         if target.type == "cpu":
             torch.set_num_threads(threads or (1 if small else default_threads()))
+        if small:
+            keep_freed_memory()
         network, own, fill_up = _made_exact(network, context_length, dtype == "auto" and small)
         # Where bits are not the same anyway, a known beginning changes no more than another batch does.
         keeps_prompts = not fill_up or independent_of_beginnings(network, own.linears, context_length)

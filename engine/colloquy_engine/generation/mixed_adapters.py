@@ -64,17 +64,19 @@ class MixedAdapters:
     def _groups(self, adapters: list[Adapter | None]) -> "_Groups":
         places: dict[Adapter | None, int] = {adapter: place for place, adapter in enumerate(self._stacked)}
         places[None] = len(self._stacked)
-        members: list[list[int]] = [[] for _ in range(len(self._stacked) + (None in adapters))]
+        members: dict[int, list[int]] = {}
         for row, adapter in enumerate(adapters):
-            members[places[adapter]].append(row)
-        size = -(-max(map(len, members)) // ROW_BLOCK) * ROW_BLOCK
+            members.setdefault(places[adapter], []).append(row)
+        used = tuple(sorted(members))
+        size = -(-max(map(len, members.values())) // ROW_BLOCK) * ROW_BLOCK
         gathered, back = [], [0] * len(adapters)
-        for group, rows in enumerate(members):
+        for group, place in enumerate(used):
+            rows = members[place]
             gathered += rows + [0] * (size - len(rows))
-            for place, row in enumerate(rows):
-                back[row] = group * size + place
+            for within, row in enumerate(rows):
+                back[row] = group * size + within
         device = next(self._network.parameters()).device
-        return _Groups(len(members), len(adapters), torch.tensor(gathered, device=device), torch.tensor(back, device=device))
+        return _Groups(used, len(adapters), torch.tensor(gathered, device=device), torch.tensor(back, device=device))
 
     def _stack(self, needed: list[Adapter]) -> None:
         together = list(dict.fromkeys([*needed, *self._stacked]))
@@ -97,7 +99,7 @@ class MixedAdapters:
 class _Groups:
     """The rows of a step by adapter: each group is filled up to the same size with copies of row 0."""
 
-    count: int
+    used: tuple[int, ...]  # the places in the stack of the adapters that have rows
     rows: int
     gathered: torch.Tensor  # the row at each place of all groups, [count * size]
     back: torch.Tensor  # the place of each row, [rows]
@@ -111,9 +113,11 @@ class _AdaptedLinear(nn.Module):
         self.spans: list[tuple[slice, torch.Tensor, torch.Tensor]] = []  # packed tokens with their A and B
         self._down: torch.Tensor | None = None  # [adapters + 1, in, rank]; the last one, zeros, is of rows without an adapter
         self._up: torch.Tensor | None = None  # [adapters + 1, rank, out]
+        self._used: tuple[int, ...] = ()  # what the last step used of the stack, and the weights at these places
+        self._weights_used: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def stack(self, pairs: list[tuple[torch.Tensor, torch.Tensor] | None]) -> None:
-        self._down = self._up = None
+        self._down = self._up = self._weights_used = None
         if not any(pairs):
             return
         rank = max(len(pair[0]) for pair in pairs if pair)
@@ -135,8 +139,20 @@ class _AdaptedLinear(nn.Module):
                 tokens = nn.functional.pad(tokens, (0, 0, 0, ROW_BLOCK - count))
             flat[span] += nn.functional.linear(nn.functional.linear(tokens, a), b)[:count]
         if self.groups is not None and self._down is not None:
-            count = self.groups.count
-            together = hidden.index_select(0, self.groups.gathered).view(count, -1, hidden.shape[-1])
-            own = torch.bmm(torch.bmm(together, self._down[:count]), self._up[:count])
+            down, up = self._weights_of(self.groups.used)
+            together = hidden.index_select(0, self.groups.gathered).view(len(down), -1, hidden.shape[-1])
+            own = torch.bmm(torch.bmm(together, down), up)
             result[: self.groups.rows] += own.view(-1, *result.shape[1:]).index_select(0, self.groups.back)
         return result
+
+    def _weights_of(self, used: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The weights of the adapters at these places. The same few are used for many steps: in a debate's round, those of one role."""
+        if self._weights_used is None or used != self._used:
+            first, last = used[0], used[-1] + 1
+            if last - first == len(used):
+                self._weights_used = self._down[first:last], self._up[first:last]
+            else:
+                places = torch.tensor(used, device=self._down.device)
+                self._weights_used = self._down.index_select(0, places), self._up.index_select(0, places)
+            self._used = used
+        return self._weights_used

@@ -178,6 +178,7 @@ class Step(Written):
     learning_rate: float
     tokens_per_second: float
     epoch: float
+    memory: Count | None  # bytes that one more trainer of this base model takes, as far as is known; None where one trainer uses the whole machine
 
 
 class MicroBatchChanged(Written):
@@ -202,7 +203,7 @@ class Done(Written):
     id: str
     output_dir: str
     manifest: Manifest
-    memory: Count | None  # bytes that one more trainer of this base model takes; None where one trainer uses the whole machine
+    memory: Count | None  # as in a step
 
 
 class Failed(Written):

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import torch
 
-from ..generation.base_model import is_small
-from ..protocol.process import JobStop, refused_by_system, resident_memory
+from ..protocol.process import JobStop, refused_by_system
 from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, TrainingFailure, TrainingJob, as_failure
 from .micro_batches import SmallerNextTime, micro_batch_changed
 from .moved import moved_from, trained_weights
-from .network import LoadedBase, ResidentBase, base_sha256, network_to_train, release, save_network, weights_on_disk
+from .network import LoadedBase, ResidentBase, base_sha256, memory_of_one_more, network_to_train, release, save_network, weights_on_disk
 from .objectives import trainer_of
 from .outputs import finished_manifest, publish, weights_sha256
 from .ranks import RankLost, Ranks, is_rank_lost, own_part, own_parts, whole_weights
@@ -69,7 +68,7 @@ def _fine_tune(job: TrainingJob, resident: ResidentBase, stop: JobStop, emit: Em
         if not alone:
             ending = Stopped(id=job.id, step=0, checkpoint=None)
         elif finished is not None:
-            ending = Done(id=job.id, output_dir=job.output_dir, manifest=finished, memory=_memory_of_one_more(base, ranks))
+            ending = Done(id=job.id, output_dir=job.output_dir, manifest=finished, memory=memory_of_one_more(base, ranks))
         if ranks.of_first(ending is None):
             ending = _train(job, resident, base, rows, facts, stop, emit, began, ranks)
     # Emitted after the lock is gone: the reader of this event finds the model and no lock file beside it.
@@ -118,13 +117,7 @@ def _train(
     release(base, network)
     if whole_model:
         resident.forget()  # its own weights were trained
-    return manifest and Done(id=job.id, output_dir=job.output_dir, manifest=manifest, memory=_memory_of_one_more(base, ranks))
-
-
-def _memory_of_one_more(base: LoadedBase, ranks: Ranks) -> int | None:
-    """As much as this process has had. None where one trainer uses the device, or all cores."""
-    alone = torch.cuda.is_available() or ranks.size > 1 or torch.get_num_threads() > 1 or not is_small(base.network)
-    return None if alone else resident_memory()
+    return manifest and Done(id=job.id, output_dir=job.output_dir, manifest=manifest, memory=memory_of_one_more(base, ranks))
 
 
 def _facts(job: TrainingJob, rows: TrainingRows) -> dict:

@@ -13,7 +13,7 @@ from transformers.utils import cached_file
 
 from ..generation.base_model import is_small
 from ..generation.chat_tokens import end_tokens
-from ..protocol.process import default_threads, refused_by_system
+from ..protocol.process import default_threads, keep_freed_memory, refused_by_system, resident_memory
 from ..protocol.trainer_messages import Settings, TrainingFailure, TrainingJob
 from .check import require_targets
 from .execution import Execution, Wanted, bf16, choose_execution
@@ -129,8 +129,16 @@ def _load(
         network = network.cuda()
     elif not torch.cuda.is_available():
         torch.set_num_threads(wanted.threads or (1 if is_small(network) else default_threads()))
+        if is_small(network):
+            keep_freed_memory()
     execution = choose_execution(network, wanted)
     return LoadedBase(name_or_path, sha256, form, network, tokenizer, end_tokens(network.generation_config, tokenizer), execution)
+
+
+def memory_of_one_more(base: LoadedBase, ranks: Ranks) -> int | None:
+    """The bytes that one more trainer of this base takes: as much as this process has had. None where one trainer uses the device, or all cores."""
+    alone = torch.cuda.is_available() or ranks.size > 1 or torch.get_num_threads() > 1 or not is_small(base.network)
+    return None if alone else resident_memory()
 
 
 def network_to_train(base: LoadedBase, job: TrainingJob) -> nn.Module:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from transformers import TrainerCallback
 
 from ..protocol.trainer_messages import Started, Step
+from .network import memory_of_one_more
 
 if TYPE_CHECKING:
     from .job_trainer import JobTrainer
@@ -59,5 +60,6 @@ class Reporter(TrainerCallback):
                 learning_rate=logs["learning_rate"],
                 tokens_per_second=trainer.tokens_seen / max(trainer.seconds_spent, 1e-9),
                 epoch=state.epoch,
+                memory=memory_of_one_more(trainer.base, trainer.ranks),
             )
         )

@@ -37,6 +37,10 @@ def test_a_mixed_batch_gives_what_pefts_mixed_batch_gives(model_dir, adapter_dir
     for row, adapter in enumerate(rows):  # the same by the path of packed prompts
         mixed.route_tokens([None if adapter is None else adapters[adapter]], [7])
         assert (network(input_ids=tokens[row : row + 1]).logits - expected[row : row + 1]).abs().max() < 1e-9
+    for used in ([0, 2], [1], [None, 2], [0, 1], [2], [None, 0, 1]):  # when the answers of some adapters have ended, and when they come back
+        left = [row for row, adapter in enumerate(rows) if adapter in used]
+        mixed.route_rows([None if rows[row] is None else adapters[rows[row]] for row in left])
+        assert (network(input_ids=tokens[left]).logits - expected[left]).abs().max() < 1e-9
     mixed.route_rows([None] * len(rows))
     assert (network(input_ids=tokens).logits - load(model_dir)(input_ids=tokens).logits).abs().max() < 1e-12
 

@@ -1,3 +1,4 @@
+/** Which first answers does the measure of diversity look at, and what do the models think of them? Scores are journalled, as answers are. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type Agent, generation, type Message, modelOf } from '../../algorithm/agents.ts';
@@ -8,9 +9,64 @@ import type { Endpoints } from '../../engines/endpoint/open.ts';
 import type { Claim } from '../../store/files/take-over.ts';
 import { appendAndRemember, type Entries, requireRoom } from '../../store/files/journal.ts';
 import { type Model, untuned, weightsOf } from '../../store/models.ts';
-import type { FirstResponses } from './answer-journal.ts';
 import { inReportedSlot } from './journalled-answers.ts';
 import { atPlace } from '../activity.ts';
+import { shuffle } from '../../algorithm/random.ts';
+import type { ExperimentConfig } from '../../config/experiment.ts';
+import { streamRows } from '../../store/files/rows.ts';
+import { type DebateRow, debateRowSchema, heldOutQuestionSchema } from '../../store/records/rows.ts';
+import type { ExperimentFiles } from '../../store/store.ts';
+
+/** What the agents said first to one held-out question, by agent. */
+export type FirstResponses = {
+  readonly questionId: string;
+  readonly responses: readonly FirstResponse[];
+};
+export type FirstResponse = {
+  /** What the agent was asked. */
+  readonly messages: readonly Message[];
+  readonly text: string;
+  readonly answer: string | null;
+};
+
+/**
+ * The first responses to so many held-out questions, in the order of the questions: to a sample that is the same in each iteration
+ * of an experiment, so that iterations are compared on the same questions; to all when there are no more. A shard is in memory at a time.
+ *
+ * @param shards how many shards of held-out debates there are
+ * @throws ArtifactMissing, ArtifactDamaged
+ */
+export async function firstResponses(
+  count: number,
+  debates: { readonly iteration: number; readonly shards: number },
+  { seed }: ExperimentConfig,
+  files: ExperimentFiles,
+): Promise<FirstResponses[]> {
+  const ids: string[] = [];
+  for await (const { id } of streamRows(files.questions('heldout'), heldOutQuestionSchema)) ids.push(id);
+  const sample = new Set(shuffle({ seed, iteration: 0, purpose: 'diversity' }, ids).slice(0, count));
+  const found: FirstResponses[] = [];
+  for (let shard = 0; shard < debates.shards; shard++) {
+    for await (const row of streamRows(files.shard(debates.iteration, 'heldout', shard), debateRowSchema)) {
+      if (sample.has(row.question.id)) found.push(firstResponsesOf(row));
+    }
+  }
+  return found;
+}
+
+function firstResponsesOf({ question, dialogues, answers }: DebateRow): FirstResponses {
+  return {
+    questionId: question.id,
+    responses: dialogues.map((dialogue, agent) => {
+      const first = dialogue.findIndex(({ role }) => role === 'assistant');
+      return {
+        messages: dialogue.slice(0, first),
+        text: dialogue[first]?.content ?? '',
+        answer: answers[agent]?.[0] ?? null,
+      };
+    }),
+  };
+}
 
 /** What models think of the first responses to a question. */
 export type QuestionScores = {

@@ -35,16 +35,21 @@ import {
 } from '../../store/store.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import type { Dependencies, Running } from '../activity.ts';
-import { debatesInMemory } from '../asking/admission.ts';
-import { openAnswerJournal } from '../asking/answer-journal.ts';
 import {
   allOrFirstFailure,
   conversation,
   type DebateShard,
+  debatesInMemory,
   roundsOf,
   summariserOf,
 } from '../asking/conversation.ts';
-import { journalledAnswers, noWait, showFineTune, showWaits } from '../asking/journalled-answers.ts';
+import {
+  journalledAnswers,
+  noWait,
+  openAnswerJournal,
+  showFineTune,
+  showWaits,
+} from '../asking/journalled-answers.ts';
 
 /**
  * Takes a shard of questions through all agents and rounds, each question moving on as soon as its own answers are there. Every

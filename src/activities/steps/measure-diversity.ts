@@ -30,10 +30,14 @@ import { type DiversityDocument, diversitySchema } from '../../store/records/row
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';
 import { configInForce } from '../../store/records/config-changes.ts';
 import type { Dependencies, Running } from '../activity.ts';
-import { type FirstResponses, firstResponses } from '../asking/answer-journal.ts';
+import {
+  type FirstResponses,
+  firstResponses,
+  journalledScores,
+  type QuestionScores,
+} from '../asking/journalled-scores.ts';
 import { allOrFirstFailure } from '../asking/conversation.ts';
 import { inReportedSlot, noWait, showFineTune, showWaits } from '../asking/journalled-answers.ts';
-import { journalledScores, type QuestionScores } from '../asking/journalled-scores.ts';
 
 export type DiversityRequest = {
   readonly experiment: string;

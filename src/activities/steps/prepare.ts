@@ -25,7 +25,7 @@ import { showFineTune } from '../asking/journalled-answers.ts';
 import { type Beginning, findBeginning, storedQuestions, writeBeginning } from './begun-with.ts';
 import { responseEncoder } from './measure-diversity.ts';
 import { type PathOfFault, prepareModels } from './prepare-models.ts';
-import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './plan-night.ts';
+import { type PlannedNight, plannedNight, planNight, questionsOfNight } from './night.ts';
 
 /** What the workflow needs to know of a resolved config: numbers, no texts. */
 export type Plan = {

@@ -8,8 +8,8 @@ import {
   type DifferingQuestion,
   differingQuestions,
   type IterationComparison,
+  readEvaluated,
 } from '../../report/analyse/compare-experiments.ts';
-import { readEvaluatedExperiment } from '../../report/read/experiment.ts';
 import { count, evaluationName, points, pValue, withError } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
@@ -36,8 +36,8 @@ export const compare = command('compare', [
   .addOption(jsonOption)
   .action(async (nameOfA, nameOfB, { iteration, questions, json }) => {
     const store = openStore();
-    const a = await readEvaluatedExperiment(experimentFiles(store, nameOfA));
-    const b = await readEvaluatedExperiment(experimentFiles(store, nameOfB));
+    const a = await readEvaluated(experimentFiles(store, nameOfA));
+    const b = await readEvaluated(experimentFiles(store, nameOfB));
     const comparison = compareExperiments(a, b, iteration);
     const { last } = comparison;
     const differing = questions && last !== null ? await differingQuestions(a, b, last) : undefined;

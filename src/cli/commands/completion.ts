@@ -48,7 +48,7 @@ export const completion = command('completion', [
     const { parent } = self;
     if (parent === null) return undefined;
     // Imported only here: it loads all schemas of configs, which a script does not need.
-    const { candidates, namesIn } = await import('../candidates.ts');
+    const { candidates, namesIn } = await import('../arguments.ts');
     const { openStore } = await import('../../store/store.ts');
     for (const { word, means } of candidates(parent, words, await namesIn(openStore())))
       console.log(means === undefined ? word : `${word}\t${means}`);

@@ -6,7 +6,7 @@ import { count, duration, sizeText } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { experimentFromConfig } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
-import { type Expected, expectedFor, findQuestions } from '../experiment/expected.ts';
+import { type Expected, expectedFor, findQuestions } from '../experiment/check.ts';
 import { colours, printJson } from '../terminal.ts';
 
 /** `colloquy estimate CONFIG [key=value ...]` */

@@ -8,10 +8,10 @@ import {
   type FinishedIteration,
   finishedIteration,
   lastAcceptedNight,
+  type WhichModel,
 } from '../../export/finished-iteration.ts';
-import { exportMerged, type WhichModel } from '../../export/merged-model.ts';
+import { exportMerged, exportModels } from '../../export/models.ts';
 import type { HubPlace } from '../../export/licences.ts';
-import { exportModels } from '../../export/models.ts';
 import { type DatasetFormat, datasetFormats } from '../../export/rows.ts';
 import { count } from '../../text/figures.ts';
 import { openStore, type Store } from '../../store/store.ts';

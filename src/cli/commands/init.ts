@@ -107,7 +107,7 @@ async function draft(wanted: Wanted, person: Person | undefined): Promise<Draft>
     words === undefined && person !== undefined ? person.answers(question) : question.read(words ?? '');
   const { task, found, sums } = await answer(taskQuestion(wanted), given.task);
   for (;;) {
-    const model = await answer(modelQuestion(task.kind, sums), given.model);
+    const model = await answer(modelQuestion(task, sums), given.model);
     const endpoint = await answer(endpointQuestion(model, apiKeyEnv), given.endpoint);
     const answers = { task, model, endpoint, budget: {} };
     try {
@@ -130,13 +130,8 @@ type Found = { readonly found: string; readonly sums: boolean };
 function taskQuestion({ path, more }: Wanted): Question<Found & { readonly task: starter.StarterTask }> {
   return {
     asks: 'Which questions do the agents debate?',
-    choices: [
-      'arithmetic         made questions, such as 12+3*4-5',
-      'own:FILE           rows {"question": …, "answer": …}: JSON lines, a JSON list or Parquet',
-      'gsm8k, math, math-500, mmlu',
-      'hub:OWNER/NAME     another dataset of the Hugging Face hub',
-    ],
-    usual: 'arithmetic',
+    choices: starter.taskChoices,
+    usual: starter.usualTask,
     read: async (words) => {
       const said = starter.taskOf(words) ?? starter.taskOf(pathExists(words) ? `own:${words}` : '');
       if (said === undefined) throw new UsageError(`"${words}" is none of the answers.`, 'init');
@@ -159,29 +154,32 @@ async function questionsOf(said: starter.StarterTask, more: ConfigInput): Promis
   try {
     const { train, heldOut } = await loadQuestions(tasks.open(task), seed);
     const found = `${counted(train.length, 'question')} to learn from and ${count(heldOut.length)} that measure were found`;
-    if (said.kind !== 'arithmetic') console.error(found);
-    return { found, sums: [...train, ...heldOut].every(({ text }) => /^\d+([-+*]\d+)+$/.test(text)) };
+    if (!starter.isMadeUp(said)) console.error(found);
+    const sums = [...train, ...heldOut].every(({ text }) => /^\d+([-+*]\d+)+$/.test(text));
+    return { found, sums: starter.isMadeUp(said) || sums };
   } catch (error) {
     if (!(error instanceof ColloquyError) || isWrongAnswer(error)) throw error;
     console.error(terminalSafe(`The questions could not be looked at: ${error.message}`));
-    return { found: 'the questions were not looked at when this was written', sums: false };
+    return {
+      found: 'the questions were not looked at when this was written',
+      sums: starter.isMadeUp(said),
+    };
   } finally {
     await tasks.close();
   }
 }
 
-function modelQuestion(kind: string, sums: boolean): Question<string> {
-  const usual = kind === 'arithmetic' ? 'tiny' : 'Qwen/Qwen3-4B-Instruct-2507';
+function modelQuestion(task: starter.StarterTask, sums: boolean): Question<string> {
   return {
     asks: 'Which model do they begin as?',
     choices: [
       'tiny               the model that comes with Colloquy: 1 M parameters, only sums such as 3+4*5-6',
       'OWNER/NAME         a model of the Hugging Face hub, or a folder, or the name that a server has for it',
     ],
-    usual,
+    usual: starter.usualModel(task),
     read: (words) => {
       const model = starter.modelOf(words);
-      if (isEmbedded({ model_name_or_path: model }) && kind !== 'arithmetic' && !sums)
+      if (isEmbedded({ model_name_or_path: model }) && !sums)
         throw new UsageError(
           'The tiny model reads only sums such as 3+4*5-6: these questions need another model.',
           'init',
@@ -197,13 +195,10 @@ function endpointQuestion(model: string, apiKeyEnv: string | undefined): Questio
   return {
     asks: 'Where does it answer?',
     choices: [
-      'embedded           the engine that comes with Colloquy, on the CPU or a graphics card of the worker',
-      'vllm               a vLLM that the worker starts and stops',
-      'vllm:URL           a vLLM that runs already, and may load adapters',
-      'openai:URL         another server of the OpenAI protocol: it only answers, so nothing is trained',
+      ...starter.endpointChoices,
       ...(others.length === 0 ? [] : [`${others.join(', ')}: from ${shortPath(endpointsPath())}`]),
     ],
-    usual: isEmbedded({ model_name_or_path: model }) ? 'embedded' : 'vllm',
+    usual: starter.usualEndpoint(model),
     read: (words) => {
       const endpoint = starter.endpointFor(words, known, apiKeyEnv);
       if (endpoint === undefined) throw new UsageError(`"${words}" is none of the answers.`, 'init');

@@ -11,10 +11,10 @@ import {
   distilledModelOf,
   type FinishedIteration,
   finishedIteration,
+  wantedModel,
 } from '../../export/finished-iteration.ts';
 import { hubPlace } from '../../export/licences.ts';
-import { exportMerged, wantedModel } from '../../export/merged-model.ts';
-import { exportModels } from '../../export/models.ts';
+import { exportMerged, exportModels } from '../../export/models.ts';
 import {
   type Changes,
   changesOf,

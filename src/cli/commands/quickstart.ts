@@ -7,19 +7,12 @@ import { type Experiment, experimentFromConfig } from '../arguments.ts';
 import { command, commandLine, jsonOption, setExitCode } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import {
-  type Ending,
-  finishedResult,
-  followExperiment,
-  printEnding,
-  sayFinishedBefore,
-  startExperiment,
-} from '../experiment/run.ts';
-import { readProgress } from '../experiment/progress.ts';
+import { type Ending, finishedResult, followExperiment, startExperiment } from '../experiment/run.ts';
+import { printEnding, sayFinishedBefore } from '../experiment/ending.ts';
+import { readProgress } from '../experiment/snapshot.ts';
 import { findWorkflow, sendUpdate } from '../server/workflow.ts';
 import { configuredAddress, type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
-import { openLocalServer, superviseWorker } from '../server/local-server.ts';
-import { requireTools } from '../server/set-up.ts';
+import { openLocalServer, requireTools, superviseWorker } from '../server/local-server.ts';
 import { interruptSignal } from '../terminal.ts';
 
 /** `colloquy quickstart` */

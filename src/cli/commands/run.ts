@@ -3,13 +3,8 @@ import { experimentFromConfig } from '../arguments.ts';
 import { command, commandLine, jsonOption, priorityOption, setExitCode, weightOption } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
-import {
-  type EndingOptions,
-  followExperiment,
-  printEnding,
-  sayFinishedBefore,
-  startExperiment,
-} from '../experiment/run.ts';
+import { type EndingOptions, printEnding, sayFinishedBefore } from '../experiment/ending.ts';
+import { followExperiment, startExperiment } from '../experiment/run.ts';
 import { onceReachable, type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
 import { sharing } from '../server/workflow.ts';
 import { interruptSignal } from '../terminal.ts';

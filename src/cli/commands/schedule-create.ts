@@ -5,12 +5,11 @@ import {
   type ScheduleSpec,
 } from '@temporalio/client';
 import type { ExperimentConfig } from '../../config/experiment.ts';
-import { InvalidConfig } from '../../config/faults.ts';
-import { configDifference, fixedSettings, resolveConfig } from '../../config/resolve.ts';
+import { resolveConfig } from '../../config/resolve.ts';
 import { ColloquyError, exitCodes, UsageError } from '../../errors.ts';
 import { createTasks, loadHeldOut } from '../../questions/open-task.ts';
 import { guardInWords } from '../../report/findings/finding.ts';
-import { heldOutOf, readLedger } from '../../store/series.ts';
+import { heldOutOf, readLedger, requireFixedSettings } from '../../store/series.ts';
 import { openStore, type Store } from '../../store/store.ts';
 import { experimentInput, seriesName } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
@@ -19,7 +18,7 @@ import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
 import { closest } from 'fastest-levenshtein';
 import { type ConfigInput, mergeConfig } from '../../config/load.ts';
-import { taskQueues } from '../../workflows/server-names.ts';
+import { taskQueues } from '../../workflows/temporal.ts';
 
 const machineZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -108,14 +107,7 @@ async function checkSeries(input: unknown, store: Store): Promise<string[]> {
   if (night === undefined) return [];
   const ledger = await readLedger(store, night.series);
   const [first] = ledger;
-  const differences = first === undefined ? [] : configDifference(first.fixed, fixedSettings(config));
-  if (differences.length > 0)
-    throw new InvalidConfig(
-      differences.map(({ path, before, after }) => ({
-        path,
-        message: `the series ${night.series} was begun with ${JSON.stringify(before)}, not ${JSON.stringify(after)}, and no night may change that; take another name`,
-      })),
-    );
+  requireFixedSettings(ledger, config, night.series, 'name');
   const heldOut = first === undefined ? await heldOutQuestions(config) : await heldOutOf(store, night.series);
   return [
     ...(ledger.length === 0

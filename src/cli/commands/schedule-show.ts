@@ -7,7 +7,7 @@ import { terminalSafe } from '../../text/safe-text.ts';
 import { seriesName } from '../arguments.ts';
 import { command, jsonOption } from '../command.ts';
 import { endingOf } from '../experiment/run.ts';
-import { readProgress } from '../experiment/progress.ts';
+import { readProgress } from '../experiment/snapshot.ts';
 import {
   findSchedule,
   recentNights,

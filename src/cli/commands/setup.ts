@@ -1,5 +1,5 @@
 import { command } from '../command.ts';
-import { runSetUp } from '../server/set-up.ts';
+import { runSetUp } from '../server/local-server.ts';
 
 /** `colloquy setup` */
 export const setup = command('setup', [

@@ -4,7 +4,7 @@ import { colloquy } from '../../config/installation.ts';
 import { configDifference } from '../../config/resolve.ts';
 import { resolveStudy, type Study } from '../../config/study.ts';
 import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
-import { taskQueues } from '../../workflows/server-names.ts';
+import { taskQueues } from '../../workflows/temporal.ts';
 import { studyFromConfig } from '../arguments.ts';
 import { command, commandLine, jsonOption, priorityOption, setExitCode, weightOption } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';

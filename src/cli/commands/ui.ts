@@ -8,14 +8,15 @@ import type { Live } from '../../ui/server.ts';
 import { waitingNotes } from '../../workflows/waiting-notes.ts';
 import { portNumber } from '../arguments.ts';
 import { command } from '../command.ts';
-import { liveProgress, readSnapshot, unpauseCommand } from '../experiment/progress.ts';
-import { endedBy, failureLine, inFlightLines, listAll } from '../experiment/status.ts';
+import { listAll, liveProgress } from '../experiment/progress.ts';
+import { readSnapshot, unpauseCommand } from '../experiment/snapshot.ts';
+import { endedBy, failureLine, inFlightLines } from './status.ts';
 import { connect, type Temporal } from '../server/connect.ts';
 import { ExperimentNotFound, unservedQueues } from '../server/workflow.ts';
 import { studyProgress } from '../study/follow.ts';
 import { interruptSignal } from '../terminal.ts';
 import { listSchedules } from './schedule-show.ts';
-import { listening, untilAborted } from './serve.ts';
+import { listening, untilAborted } from './ask.ts';
 
 /** `colloquy ui` */
 export const ui = command('ui', [

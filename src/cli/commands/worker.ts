@@ -1,11 +1,11 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { exitCodes } from '../../errors.ts';
 import type { DeploymentVersion } from '../../workers/start.ts';
-import { type TaskQueue, taskQueues } from '../../workflows/server-names.ts';
+import { type TaskQueue, taskQueues } from '../../workflows/temporal.ts';
 import { portNumber } from '../arguments.ts';
 import { command, setExitCode } from '../command.ts';
 import { connect, devDatabase, useLocalServer } from '../server/connect.ts';
-import { requireTools } from '../server/set-up.ts';
+import { requireTools } from '../server/local-server.ts';
 import { interruptSignal, workerPatienceMs } from '../terminal.ts';
 
 const allQueues = Object.values(taskQueues);

@@ -1,16 +1,32 @@
-/** What `colloquy validate` checks in addition to the settings: the questions, the endpoint, the model, the trainer, and the expected cost. */
+/** What will an experiment take, and can this machine run it: questions, endpoint, model, trainer, tokens, disk, and time at speeds that this store has shown? */
 import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
 import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
-import { baseModelsOf, iterationsOf, modelFaults, modelLocation } from '../../config/agents.ts';
+import { baseModelsOf, iterationsOf, modelFaults } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
-import { pathExists } from '../../config/load.ts';
-import { defaultTrainer, loadTrainers } from '../../config/trainers.ts';
-import { createTasks } from '../../questions/open-task.ts';
+import {
+  defaultTrainer,
+  loadTrainers,
+  trainerAbilities,
+  trainingCost,
+  type TrainingCost,
+} from '../../config/trainers.ts';
+import { createTasks, loadHeldOut, loadQuestions, type Tasks } from '../../questions/open-task.ts';
 import { warningsOf } from '../../report/findings/warnings.ts';
-import type { Warning } from '../../store/records/result.ts';
-import type { Store } from '../../store/store.ts';
-import { type Expected, expectedFor, findQuestions, type FoundQuestions, trainerOf } from './expected.ts';
+import {
+  type ExperimentResult,
+  experimentResultSchema,
+  finishedNewestFirst,
+  type Warning,
+} from '../../store/records/result.ts';
+import { experimentFiles, type Store } from '../../store/store.ts';
+import { z } from 'zod';
+import { type Estimate, estimate, type QuestionCounts, sum } from '../../config/estimate.ts';
+import { type NeededModel, neededModels } from '../../config/model-needs.ts';
+import { experimentDifference } from '../../config/resolve.ts';
+import type { LeftOut } from '../../questions/task.ts';
+import { isUnreadable } from '../../store/errors.ts';
+import { readDocument } from '../../store/files/documents.ts';
 
 /** What was found. */
 export type Checked = {
@@ -66,17 +82,17 @@ export async function checkExperiment(
     const { reachEndpoint, reachTrainer, trainerLacks } = await import('../../workers/machine.ts');
     const lacks = await trainerLacks(config);
     if (lacks !== null) throw new InvalidConfig([{ path: 'fine_tune.method', message: lacks }]);
-    for (const { of, endpoint } of found)
-      await reachEndpoint(of.model.endpoint, endpoint, of.model.model_name_or_path, store);
+    const reached: Checked['endpoints'][number][] = [];
+    for (const { of, endpoint } of found) {
+      const { endpoint: name, model_name_or_path: named } = of.model;
+      const model = await reachEndpoint(name, endpoint, named, store);
+      reached.push({ name, kind: endpoint.kind, model });
+    }
     if (trainer !== undefined && config.iterations > 0)
       await reachTrainer(trainer.name, trainer.config, store);
     return {
       questions,
-      endpoints: found.map(({ of: { model }, endpoint }) => ({
-        name: model.endpoint,
-        kind: endpoint.kind,
-        model: modelText(model.model_name_or_path, endpoint),
-      })),
+      endpoints: reached,
       estimate: await expectedFor(config, questions, store),
       warnings: warningsOf({ config, heldOut: questions.heldOut, iterations: [], evaluations: [] }),
     };
@@ -98,9 +114,136 @@ function trainerFaults({ iterations, trainer = defaultTrainer }: ExperimentConfi
   return iterations === 0 || known.includes(trainer) ? [] : [unknown('trainer', trainer, known, 'trainers')];
 }
 
-function modelText(name: string, endpoint: EndpointConfig): string {
-  if (endpoint.kind !== 'local' && endpoint.url !== undefined) return `the server answers and has ${name}`;
-  return modelLocation(name) !== name || pathExists(name)
-    ? `${name} is there`
-    : `${name} is a hub id: the worker's engine will load it; this was not tried here`;
+/** The questions of an experiment, read as it will read them. */
+export type FoundQuestions = QuestionCounts & {
+  /** The held-out questions of each task of `transfer`. */
+  readonly ofTransfer: Readonly<Record<string, number>>;
+  /** Questions that are not asked, with the reasons: unreadable gold answers are among them. */
+  readonly leftOut: readonly LeftOut[];
+};
+
+export type Expected = Estimate & {
+  readonly models: readonly NeededModel[];
+  /** At the speed of the experiment `from`; null where no experiment of this store has shown it. */
+  readonly time: ExpectedTime | null;
+  /** The whole time; null where a part of it is not known. */
+  readonly seconds: number | null;
+  /** Of the fine-tunes; null where the trainer states no price. */
+  readonly cost: TrainingCost | null;
+};
+
+/** In seconds. A part is null where the experiment `from` had no such work to show how long it takes. */
+export type ExpectedTime = {
+  readonly from: string;
+  readonly answers: number | null;
+  readonly fineTunes: number | null;
+};
+
+/** @throws as `Task.pool` does */
+export async function findQuestions(config: ExperimentConfig, tasks: Tasks): Promise<FoundQuestions> {
+  const { train, heldOut, validation, leftOut } = await loadQuestions(tasks.open(config.task), config.seed);
+  const ofTransfer: Record<string, number> = {};
+  for (const [name, task] of Object.entries(config.transfer))
+    ofTransfer[name] = (await loadHeldOut(tasks.open(task), config.seed)).length;
+  const texts = [...train, ...heldOut, ...validation].map(({ text }) => text.length);
+  return {
+    train: train.length,
+    heldOut: heldOut.length,
+    ...(validation.length === 0 ? {} : { validation: validation.length }),
+    transfer: sum(Object.values(ofTransfer)),
+    characters: sum(texts) / Math.max(1, texts.length),
+    ofTransfer,
+    leftOut,
+  };
+}
+
+/** What an experiment is expected to take. Asks no endpoint and no trainer. */
+export async function expectedFor(
+  config: ExperimentConfig,
+  questions: QuestionCounts,
+  store: Store,
+): Promise<Expected> {
+  const expected = estimate(config, questions);
+  const time = timeAt(await measuredSpeed(config, store), expected);
+  const parts = time === null ? [null] : [time.answers, time.fineTunes];
+  const known = parts.filter((part) => part !== null);
+  const trainer = trainerOf(config);
+  return {
+    ...expected,
+    models: neededModels(config, expected),
+    time,
+    seconds: known.length < parts.length ? null : sum(known),
+    cost: trainingCost(trainer?.name ?? '', trainer?.abilities.pricePerMillionTokens, expected.trainedTokens),
+  };
+}
+
+/** The trainer of a config; undefined where this machine does not know it. */
+export function trainerOf({ trainer: name = defaultTrainer }: ExperimentConfig) {
+  const trainers = loadTrainers();
+  const config = Object.hasOwn(trainers, name) ? trainers[name] : undefined;
+  return config === undefined ? undefined : { name, config, abilities: trainerAbilities(name, config) };
+}
+
+/** How fast an experiment was. Null for work that it did not have. */
+type Speed = {
+  readonly from: string;
+  readonly secondsPerTokenWritten: number | null;
+  readonly secondsPerStep: number | null;
+};
+
+function timeAt(speed: Speed | null, { tokens, steps }: Estimate): ExpectedTime | null {
+  if (speed === null) return null;
+  const of = (amount: number, each: number | null) =>
+    amount === 0 ? 0 : each === null ? null : amount * each;
+  return {
+    from: speed.from,
+    answers: of(tokens.written, speed.secondsPerTokenWritten),
+    fineTunes: of(steps, speed.secondsPerStep),
+  };
+}
+
+/** The speed of the experiment of this store that finished last with the same models at the same endpoints; null where none has. */
+async function measuredSpeed(config: ExperimentConfig, store: Store): Promise<Speed | null> {
+  for (const name of await finishedNewestFirst(store)) {
+    const result = await resultWithModelsOf(config, store, name);
+    if (result !== null) return speedOf(name, result);
+  }
+  return null;
+}
+
+/** The settings that name models. A plain number of agents names none. */
+const modelsSchema = z.object({
+  model: z.unknown().optional(),
+  agents: z
+    .unknown()
+    .transform((agents) => (typeof agents === 'number' ? undefined : agents))
+    .optional(),
+  summarizer: z.unknown().optional(),
+});
+
+async function resultWithModelsOf(
+  config: ExperimentConfig,
+  store: Store,
+  name: string,
+): Promise<ExperimentResult | null> {
+  const files = experimentFiles(store, name);
+  try {
+    const begun = await readDocument(files.config, modelsSchema);
+    if (experimentDifference(begun, modelsSchema.parse(config)).length > 0) return null;
+    return await readDocument(files.result, experimentResultSchema);
+  } catch (error) {
+    // Another experiment's damage is no fault of this one.
+    if (isUnreadable(error)) return null;
+    throw error;
+  }
+}
+
+function speedOf(from: string, { tokens, seconds, iterations }: ExperimentResult): Speed {
+  const written = tokens.debate.completion + tokens.evaluation.completion;
+  const steps = sum(iterations.flatMap(({ fineTunes }) => fineTunes).map((each) => each.steps));
+  return {
+    from,
+    secondsPerTokenWritten: written > 0 ? (seconds.debate + seconds.evaluation) / written : null,
+    secondsPerStep: steps > 0 ? seconds.fineTune / steps : null,
+  };
 }

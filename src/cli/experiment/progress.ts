@@ -1,21 +1,28 @@
-/** How far a running experiment is, steps in flight included, and what is new about it. */
+/** How far is an experiment, steps in flight included, what is new about it, and how far are all the others? */
 import { counted, evaluationName, percent, splitPlace } from '../../text/figures.ts';
-import { shellWord, terminalSafe } from '../../text/safe-text.ts';
+import { terminalSafe } from '../../text/safe-text.ts';
 import { phaseName, progressTable } from '../../workflows/progress-table.ts';
-import {
-  type Loss,
-  type Progress,
-  type ProgressAnswer,
-  progressQuery,
-  secondsWorked,
-  waitingSteps,
-} from '../../workflows/progress.ts';
+import { type Loss, type Progress, secondsWorked, standing, waitingSteps } from '../../workflows/progress.ts';
 import { byCause, causeOf, timeText } from '../../workflows/waiting-notes.ts';
-import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
-import { timeoutText } from '../../workflows/failures.ts';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { Temporal } from '../server/connect.ts';
-import { describe, type Queues } from '../server/workflow.ts';
-import { fineTuneWaitText, queuedJobText, type Heartbeat, type Shown, shownBy } from './heartbeat.ts';
+import { hasWorker } from '../server/workflow.ts';
+import {
+  fineTuneWaitText,
+  type Heartbeat,
+  type PendingActivity,
+  queuedJobText,
+  readProgress,
+  type Snapshot,
+  unpauseCommand,
+} from './snapshot.ts';
+import { isUnreadable } from '../../store/errors.ts';
+import { readDocument } from '../../store/files/documents.ts';
+import { experimentNameSchema } from '../../config/names.ts';
+import { chosenIteration } from '../../algorithm/guard.ts';
+import { experimentResultSchema } from '../../store/records/result.ts';
+import { experimentFiles, openStore } from '../../store/store.ts';
+import { searchAttributes } from '../../workflows/track-progress.ts';
 
 /**
  * The experiment's own progress together with what the server knows about the steps in flight: how far each is, its attempts, the
@@ -160,114 +167,108 @@ function firstLine(text: string): string {
   return text.split('\n')[0] ?? '';
 }
 
-/** What lets a step go on that an operator has paused. */
-export function unpauseCommand(experiment: string, id: string): string {
-  return `temporal activity unpause -w ${shellWord(experiment)} -a ${shellWord(id)}`;
-}
-
-/** The state of an experiment at one moment. */
-export type Snapshot = {
-  readonly status: WorkflowExecutionStatusName;
-  /** Null when no worker answered in time. */
-  readonly progress: Progress | null;
-  readonly pending: readonly PendingActivity[];
+/** The latest run of an experiment or a study. */
+export type Listed = {
+  readonly name: string;
+  readonly kind: string;
+  readonly status: string;
+  /** Where a running experiment is; null where that is not known. */
+  readonly phase: string | null;
+  /** The held-out accuracy of the newest debate, 0..1; null where that is not known. */
+  readonly accuracy: number | null;
+  /** Of a running experiment that waits for a person. */
+  readonly waits?: WaitsFor | undefined;
+  /** What a running experiment has used of its budget; absent without one. */
+  readonly budget?: string | undefined;
   readonly startedAt: Date;
-  readonly queues: Queues;
-};
-
-/** A step in flight. */
-export type PendingActivity = Shown & {
-  readonly id: string;
-  /** The step in words; its id where the experiment gives no answer. */
-  readonly words: string;
-  readonly attempt: number;
-  /** Why the previous attempt failed, safe to print. */
-  readonly lastFailure: string | undefined;
-  /** Set while the step waits for its next attempt. */
-  readonly nextAttemptAt: Date | undefined;
-  /** Who paused it and why, safe to print, when an operator has paused it (`temporal activity pause`). */
-  readonly pausedBy?: string;
+  readonly closedAt: Date | undefined;
 };
 
 /**
- * Asks the server for the state and the steps in flight, and the experiment's worker for its progress.
+ * All experiments and studies, newest first.
  *
- * @throws ExperimentNotFound
+ * @param filter a text that the name, the kind or the state has to contain; all when it is undefined
  */
-export async function readSnapshot(temporal: Temporal, name: string): Promise<Snapshot> {
-  const [description, progress] = await Promise.all([
-    describe(temporal, name),
-    readProgress(temporal.client, name),
-  ]);
-  return {
-    status: description.status.name,
-    progress,
-    startedAt: description.startTime,
-    queues: {
-      workflow: description.taskQueue,
-      steps: (description.raw.pendingActivities ?? []).flatMap(({ state, activityOptions }) =>
-        Number(state) === scheduled && activityOptions?.taskQueue?.name
-          ? [activityOptions.taskQueue.name]
-          : [],
-      ),
-    },
-    pending: (description.raw.pendingActivities ?? []).map((activity) => ({
-      id: activity.activityId ?? '',
-      words: progress?.steps.find(({ id }) => id === activity.activityId)?.words ?? activity.activityId ?? '',
-      attempt: activity.attempt ?? 1,
-      lastFailure: activity.lastFailure ? failureText(activity.lastFailure) : undefined,
-      nextAttemptAt: dateOf(activity.nextAttemptScheduleTime),
-      ...shownBy(activity.heartbeatDetails?.payloads?.[0]),
-      ...(activity.paused === true ? { pausedBy: operatorOf(activity.pauseInfo) } : {}),
-    })),
-  };
+export async function listAll(temporal: Temporal, filter?: string): Promise<Listed[]> {
+  const latest = await latestRuns(temporal);
+  const answering = latest.some(isRunning) && (await hasWorker(temporal));
+  const asked = new Set(latest.filter(isRunning).slice(0, answering ? mostAsked : 0));
+  const listed = await Promise.all(
+    latest.map(async (each) => ({ ...each, ...(await details(temporal, each, asked.has(each))) })),
+  );
+  return filter === undefined ? listed : listed.filter((each) => matches(each, filter));
 }
 
-/** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED */
-const scheduled = 1;
-
-type PauseRecord = {
-  readonly manual?: { readonly identity?: string | null; readonly reason?: string | null } | null;
-};
-
-function operatorOf(pause: PauseRecord | null | undefined): string {
-  const { identity, reason } = pause?.manual ?? {};
-  return terminalSafe(`${identity || 'an operator'}${reason ? `: ${reason}` : ''}`);
+/** Whether the name, the kind or the state contains a text, ignoring case. */
+export function matches(
+  { name, kind, status }: Pick<Listed, 'name' | 'kind' | 'status'>,
+  text: string,
+): boolean {
+  return [name, kind, status].some((each) => each.toLowerCase().includes(text.toLowerCase()));
 }
 
-/** The experiment's answer to the query for its progress; null when no worker answers within 3 s. */
-export async function readProgress(client: Client, name: string): Promise<ProgressAnswer | null> {
+/** Only the newest are asked, because each query may take a worker a moment. */
+const mostAsked = 50;
+
+function isRunning({ kind, status }: Listed): boolean {
+  return kind === 'experiment' && status === 'running';
+}
+
+async function latestRuns({ client }: Temporal): Promise<Listed[]> {
+  const byName = new Map<string, Listed>();
+  for await (const each of client.workflow.list({ query: `WorkflowType IN ('experiment', 'study')` })) {
+    // The list is newest first, so the first row of a name is its latest run.
+    if (byName.has(each.workflowId) || each.status.name === 'CONTINUED_AS_NEW') continue;
+    byName.set(each.workflowId, {
+      name: each.workflowId,
+      kind: each.type,
+      status: each.status.name.toLowerCase(),
+      phase: null,
+      accuracy: accuracyOnServer(each),
+      startedAt: each.startTime,
+      closedAt: each.closeTime,
+    });
+  }
+  return [...byName.values()];
+}
+
+/** From the search attribute, or from the memo where search attributes are not set; null for a run that has neither. */
+function accuracyOnServer({ typedSearchAttributes, memo }: WorkflowExecutionInfo): number | null {
+  const noted: unknown = typedSearchAttributes.get(searchAttributes.accuracy) ?? memo?.['accuracy'];
+  return typeof noted === 'number' ? noted : null;
+}
+
+/** The server shows a paused or parked experiment as running. Where a worker answers, the experiment's own state is shown instead. */
+async function details(
+  { client }: Temporal,
+  { name, kind, status, accuracy }: Listed,
+  ask: boolean,
+): Promise<Partial<Listed>> {
+  if (ask) {
+    const progress = await readProgress(client, name);
+    if (progress === null) return {};
+    return {
+      status: progress.state,
+      phase: whereText(progress),
+      accuracy: standing(progress)?.debate.accuracy ?? null,
+      waits: waitsFor(progress),
+      budget: progressTable(progress).budget,
+    };
+  }
+  const unknown = kind === 'experiment' && status === 'completed' && accuracy === null;
+  return unknown ? { accuracy: await finalAccuracy(name) } : {};
+}
+
+/** From the result in this store, where it has one: of a run that an earlier version made. */
+async function finalAccuracy(name: string): Promise<number | null> {
+  if (!experimentNameSchema.safeParse(name).success) return null;
   try {
-    return await client.withDeadline(Date.now() + 3_000, () =>
-      client.workflow.getHandle(name).query(progressQuery),
-    );
-  } catch {
-    // No worker, a busy one, or no experiment of this name: `describe` finds out which.
-    return null;
+    const result = await readDocument(experimentFiles(openStore(), name).result, experimentResultSchema);
+    if (result === null) return null;
+    const chosen = chosenIteration(result);
+    return result.evaluations.find(({ iteration }) => iteration === chosen)?.debate.accuracy ?? null;
+  } catch (error) {
+    if (isUnreadable(error)) return null;
+    throw error;
   }
 }
-
-function dateOf(time: { readonly seconds?: unknown } | null | undefined): Date | undefined {
-  const seconds = Number(time?.seconds ?? 0);
-  return seconds > 0 ? new Date(seconds * 1000) : undefined;
-}
-
-/** The parts of the server's failure record that people see. */
-type FailureRecord = {
-  readonly message?: string | null;
-  readonly applicationFailureInfo?: { readonly type?: string | null } | null;
-  readonly timeoutFailureInfo?: { readonly timeoutType?: number | null } | null;
-};
-
-/** Why an attempt failed, in one line: `EngineUnreachable: http://... (ECONNREFUSED)`. */
-export function failureText({ message, applicationFailureInfo, timeoutFailureInfo }: FailureRecord): string {
-  if (timeoutFailureInfo)
-    return timeoutText(timeoutFailureInfo.timeoutType === heartbeat ? 'HEARTBEAT' : 'START_TO_CLOSE');
-  const type = applicationFailureInfo?.type;
-  const words = terminalSafe(message ?? 'no reason given').replace(/\s+/g, ' ');
-  return `${type ? `${type}: ` : ''}${words.length > longest ? `${words.slice(0, longest)}…` : words}`;
-}
-
-const longest = 400;
-/** temporal.api.enums.v1.TimeoutType.TIMEOUT_TYPE_HEARTBEAT */
-const heartbeat = 4;

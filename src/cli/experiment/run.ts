@@ -8,29 +8,23 @@ import { isThere } from '../../store/blobs.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
 import { type ExperimentResult, experimentResultSchema, findFinished } from '../../store/records/result.ts';
 import { experimentFiles, openStore } from '../../store/store.ts';
-import { shellWord, terminalSafe } from '../../text/safe-text.ts';
-import { taskQueues } from '../../workflows/server-names.ts';
+import { shellWord } from '../../text/safe-text.ts';
+import { taskQueues } from '../../workflows/temporal.ts';
 import type { Experiment } from '../arguments.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
-import { type Failed, failureOf, findWorkflow, hasEnded } from '../server/workflow.ts';
-import { type Sharing, unservedQueues } from '../server/workflow.ts';
-import { readProgress, readSnapshot } from './progress.ts';
-import { ColloquyError, type ExitCode, exitCodes } from '../../errors.ts';
+import {
+  type Failed,
+  failureOf,
+  findWorkflow,
+  hasEnded,
+  type Sharing,
+  unservedQueues,
+} from '../server/workflow.ts';
+import { readProgress, readSnapshot } from './snapshot.ts';
+import { ColloquyError, exitCodes } from '../../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../../workflows/progress.ts';
-import { distilledText } from '../../workflows/progress-table.ts';
-import { waitingNotes } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
-import { resultTable } from '../result-table.ts';
-import {
-  noteText,
-  printJson,
-  runbookEntries,
-  runbookEntriesOf,
-  shortPath,
-  wantsColours,
-  warningsText,
-} from '../terminal.ts';
 
 /** What starting an experiment came to. */
 export type Start =
@@ -234,67 +228,4 @@ export async function endingOf(
   } catch (error) {
     return failureOf(error);
   }
-}
-
-export type EndingOptions = {
-  readonly name: string;
-  readonly json: boolean;
-  /** The command line that comes back to the experiment or the study. */
-  readonly comeBack: string;
-};
-
-/** Prints how an experiment ended and what can be done now; returns the matching exit code. */
-export async function printEnding(
-  ending: Ending,
-  { name, json, comeBack }: EndingOptions,
-): Promise<ExitCode> {
-  switch (ending.kind) {
-    case 'finished':
-      if (json) printJson(ending.result);
-      else await printResult(ending.result);
-      return exitCodes.ok;
-    case 'parked':
-      if (json) printJson({ name, state: 'parked', waiting: ending.progress.waiting });
-      console.error(`${name} waits for you.`);
-      for (const note of waitingNotes(ending.progress)) console.error(`\n${noteText(note)}`);
-      for (const line of runbookEntriesOf(ending.progress)) console.error(line);
-      return exitCodes.waitsForPerson;
-    case 'failed':
-      return printFailure(ending, { name, json, comeBack });
-    case 'detached':
-    default:
-      ending.kind satisfies 'detached';
-      console.error(`Detached: ${name} goes on without this terminal. To come back:  ${comeBack}`);
-      console.error(`To stop it for a while:  colloquy pause ${name}`);
-      return exitCodes.interrupted;
-  }
-}
-
-/** Prints why an experiment or a study failed and how to go on; returns the matching exit code. */
-export function printFailure({ type, reason }: Failed, { name, json, comeBack }: EndingOptions): ExitCode {
-  if (json) printJson({ name, state: 'failed', type, reason });
-  console.error(`${name} failed (${type}): ${terminalSafe(reason)}`);
-  if (type === 'InvalidConfig') return exitCodes.badUsage;
-  console.error([...runbookEntries([type]), `What is finished stays. To go on:  ${comeBack}`].join('\n'));
-  return exitCodes.failed;
-}
-
-async function printResult(result: ExperimentResult): Promise<void> {
-  const files = experimentFiles(openStore(), result.name);
-  console.log(resultTable(result.evaluations, { colours: wantsColours() }, result.guard?.rolledBack));
-  console.log('');
-  const { night, guard, answer, distilled } = result;
-  const one = distilled && `Distilled: ${distilledText(distilled.evaluation)}`;
-  for (const said of [night?.said, guard?.said, answer?.said, one]) if (said) console.log(`${said}\n`);
-  for (const text of warningsText(result.warnings)) console.log(`${text}\n`);
-  const { trackersBehind } = await import('../../observe/trackers/track.ts');
-  for (const text of await trackersBehind(files)) console.log(`${text}\n`);
-  if (!(await isThere(files.report)))
-    return console.log('The report is in the store of the worker that made it.');
-  console.log(`Report:   ${shortPath(files.report.where)}`);
-  console.log(`Figures:  ${shortPath(files.result.where)}`);
-}
-
-export function sayFinishedBefore(display: Display, name: string, afresh: string): void {
-  display.say(`${name} has finished already: this is its result. To start afresh:  ${afresh}`);
 }

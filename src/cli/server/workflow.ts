@@ -15,7 +15,7 @@ import { colloquy } from '../../config/installation.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { shellWord } from '../../text/safe-text.ts';
 import type { Progress } from '../../workflows/progress.ts';
-import { taskQueues } from '../../workflows/server-names.ts';
+import { taskQueues } from '../../workflows/temporal.ts';
 import type { Temporal } from './connect.ts';
 
 /**

@@ -16,9 +16,9 @@ import {
 import type { study } from '../../workflows/study.ts';
 import { byCause } from '../../workflows/waiting-notes.ts';
 import type { Display } from '../display.ts';
-import { type EndingOptions, printFailure } from '../experiment/run.ts';
-import { readProgress, readSnapshot, whereText } from '../experiment/progress.ts';
-import { accuracyTablesText } from '../result-table.ts';
+import { accuracyTablesText, type EndingOptions, printFailure } from '../experiment/ending.ts';
+import { readProgress, readSnapshot } from '../experiment/snapshot.ts';
+import { whereText } from '../experiment/progress.ts';
 import { type Temporal, tolerateOutages } from '../server/connect.ts';
 import {
   describe,

@@ -116,6 +116,9 @@ export function createEnginePool(
 
   /** Starts a process for each `manyRequests` that are in flight, as far as they may run, and the first one when it has died. */
   async function grow(): Promise<void> {
+    // What another one takes is known when one has started. Requests wait for it already.
+    if (members.every(({ running }) => running === undefined))
+      await ready(first, never).catch(() => undefined);
     const memory = members.find(({ running }) => running !== undefined)?.running?.memory;
     if (!mayGrow || memory === undefined || memory === null) return;
     const wanted = Math.min(most(memory), Math.ceil(inFlight() / manyRequests));

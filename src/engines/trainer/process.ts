@@ -1,6 +1,7 @@
 /** The kind `process`: engine/train.py as processes of this worker, on the worker's own device. */
 import { availableParallelism } from 'node:os';
-import type { TrainerJob } from '../../config/contract.ts';
+import { dirname } from 'node:path';
+import type { TrainerDone, TrainerJob, TrainerProgress } from '../../config/contract.ts';
 import { trainerAbilities } from '../../config/trainers.ts';
 import { modelOutput, storeModel } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
@@ -8,6 +9,7 @@ import { onAbort } from '../waiting.ts';
 import { resolveModel } from '../endpoint/base-model.ts';
 import {
   createTrainerProcess,
+  type FineTuneOptions,
   runTrainingCheck,
   type TrainerProcess,
   type TrainerProcessOptions,
@@ -24,7 +26,8 @@ export function createProcessTrainer({ store, ...options }: ProcessTrainerOption
   const jobs = createJobs(store, (key, job, { signal, onEvent }) => {
     const accepted = localJob(store, key, job);
     const done = accepted.then(async (local) => {
-      await processes.fineTune(local, { signal, onEvent });
+      const length = job.dataset.bytes * job.settings.num_train_epochs;
+      await processes.fineTune(local, { signal, onEvent, iteration: dirname(job.dataset.uri), length });
       await storeModel(store, key);
     });
     return { accepted, done };
@@ -42,10 +45,24 @@ export function createProcessTrainer({ store, ...options }: ProcessTrainerOption
   };
 }
 
+interface TrainerProcesses extends Pick<TrainerProcess, 'close'> {
+  /** As `TrainerProcess.fineTune`, when it is the job's turn. */
+  fineTune(job: TrainerJob, options: FineTuneOptions & Turn): Promise<TrainerDone>;
+}
+
+/** When a job's turn is. */
+type Turn = {
+  /** What the jobs of one iteration have in common. */
+  readonly iteration: string;
+  /** How long it takes, compared with the other jobs of its iteration. */
+  readonly length: number;
+};
+
 /**
- * The training processes of a trainer: one, which its jobs use in order of arrival, and more of them on a CPU where one job does not use all
- * cores. Then jobs train side by side, as many as there are cores, in half of the memory that is free. How much a job takes is known after the
- * first one of its base model; until then it trains alone.
+ * The training processes of a trainer: one, and more of them on a CPU where one job does not use all cores. Then jobs train side by side, as many
+ * as there are cores, in half of the memory that is free. How much a job takes is known after the first step with its base model; until then it
+ * trains alone. Iterations have their turns in order of arrival. Of the jobs of one, the longest begins first, so that none is left to train alone
+ * at the end.
  *
  * @param create another process, not started yet
  * @param memory bytes that are free
@@ -54,14 +71,14 @@ export function createTrainerProcesses(
   create: () => TrainerProcess,
   memory: () => number = () => process.availableMemory(),
   cores: number = availableParallelism(),
-): TrainerProcess {
+): TrainerProcesses {
   const all: TrainerProcess[] = [];
   const idle: TrainerProcess[] = [];
   /** Those that have not finished a job: they have not yet taken all the memory that they will. */
   const growing = new Set<TrainerProcess>();
   /** The jobs that train, by their base models. */
   const training: string[] = [];
-  const queue: { readonly base: string; readonly enter: (one: TrainerProcess) => void }[] = [];
+  const queue: (Turn & { readonly base: string; readonly enter: (one: TrainerProcess) => void })[] = [];
   /** Bytes of one more process with this base model; null where a job of it uses the whole machine. */
   const memoryOf = new Map<string, number | null>();
 
@@ -74,11 +91,20 @@ export function createTrainerProcesses(
   }
 
   function admit(): void {
-    for (let next = queue[0]; next !== undefined && mayBegin(next.base); next = queue[0]) {
-      queue.shift();
+    for (let next = nextJob(); next !== undefined && mayBegin(next.base); next = nextJob()) {
+      queue.splice(queue.indexOf(next), 1);
       training.push(next.base);
       next.enter(idle.pop() ?? start());
     }
+  }
+
+  function nextJob(): (typeof queue)[number] | undefined {
+    const [first] = queue;
+    if (first === undefined) return undefined;
+    const together = queue.filter(
+      ({ iteration, base }) => iteration === first.iteration && base === first.base,
+    );
+    return together.reduce((longest, each) => (each.length > longest.length ? each : longest), first);
   }
 
   function start(): TrainerProcess {
@@ -89,14 +115,17 @@ export function createTrainerProcesses(
   }
 
   /** The process that a job trains in, when it is the job's turn. */
-  async function turn(base: string, signal: AbortSignal): Promise<TrainerProcess> {
+  async function turn(
+    base: string,
+    { iteration, length, signal }: Turn & FineTuneOptions,
+  ): Promise<TrainerProcess> {
     signal.throwIfAborted();
     return new Promise<TrainerProcess>((resolve, reject) => {
       const enter = (one: TrainerProcess): void => {
         stopListening();
         resolve(one);
       };
-      const waiting = { base, enter };
+      const waiting = { base, iteration, length, enter };
       const stopListening = onAbort(signal, () => {
         queue.splice(queue.indexOf(waiting), 1);
         // The reason is the caller's own; it is passed on as it is.
@@ -112,16 +141,24 @@ export function createTrainerProcesses(
   return {
     async fineTune(job, fineTuneOptions) {
       const { base_model: base } = job;
-      const one = await turn(base, fineTuneOptions.signal);
+      const { signal, onEvent } = fineTuneOptions;
+      const one = await turn(base, fineTuneOptions);
+      const learn = (event: TrainerProgress): void => {
+        if (event.event === 'step' && !memoryOf.has(base)) {
+          memoryOf.set(base, event.memory);
+          admit();
+        }
+        onEvent?.(event);
+      };
       try {
-        const done = await one.fineTune(job, fineTuneOptions);
+        const done = await one.fineTune(job, { signal, onEvent: learn });
         memoryOf.set(base, done.memory);
         growing.delete(one);
         idle.push(one);
         return done;
       } catch (error) {
         // A job that was stopped leaves its process. After another failure it has ended, perhaps for want of memory.
-        if (fineTuneOptions.signal.aborted) idle.push(one);
+        if (signal.aborted) idle.push(one);
         else {
           all.splice(all.indexOf(one), 1);
           growing.delete(one);

@@ -27,7 +27,7 @@ export type FineTuneJob = {
 
 /** A step of a fine-tune. A server that trains does not state its speed and its learning rate. */
 type Step = Extract<TrainerProgress, { event: 'step' }>;
-type ReportedStep = Omit<Step, 'id' | 'learning_rate' | 'tokens_per_second' | 'epoch'> & {
+type ReportedStep = Omit<Step, 'id' | 'learning_rate' | 'tokens_per_second' | 'epoch' | 'memory'> & {
   readonly learning_rate: number | null;
   readonly tokens_per_second: number | null;
 };

@@ -1,11 +1,13 @@
-import type { Mark, Outcome } from '../../algorithm/evaluation.ts';
+/** How do two experiments differ, on the held-out questions that both have? */
+import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
 import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { comparePaired, type Score } from '../../algorithm/measures/comparison.ts';
 import type { PairedTest } from '../../algorithm/measures/tests.ts';
 import { configDifference, type Difference } from '../../config/resolve.ts';
-
-import { type EvaluatedExperiment, readOutcomes } from '../read/experiment.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
+import { questionKey } from '../../questions/task.ts';
+import type { ExperimentFiles } from '../../store/store.ts';
+import { evaluationRows, readConfig, readResult } from '../read/experiment.ts';
 
 /** An experiment has not been evaluated after the iteration that was asked for. */
 export class NoEvaluation extends ColloquyError {
@@ -32,6 +34,53 @@ export class NoQuestionInCommon extends ColloquyError {
         'only experiments that are measured on the same questions can be compared. Give both the same task and seed, or the same test_file.',
     );
   }
+}
+
+/** How a finished experiment answered its held-out questions, without their texts, which may be larger than memory. */
+export type EvaluatedExperiment = {
+  readonly experiment: string;
+  readonly files: ExperimentFiles;
+  /** The resolved config in config.json; null when the file is missing. */
+  readonly config: unknown;
+  /** By iteration, 0 the base model; then by the question's key (see questionKey), in the order of the questions. */
+  readonly marks: ReadonlyMap<number, ReadonlyMap<string, Mark>>;
+  /** The iterations whose training is no part of its agents, by its guard. */
+  readonly rolledBack: readonly number[];
+  /** Its held-out questions by key. */
+  readonly questions: ReadonlyMap<string, { readonly id: string; readonly gold: string }>;
+};
+
+/** @throws NothingToReport when the experiment has not finished; ArtifactDamaged, ArtifactMissing */
+export async function readEvaluated(files: ExperimentFiles): Promise<EvaluatedExperiment> {
+  const { name, guard } = await readResult(files);
+  const marks = new Map<number, Map<string, Mark>>();
+  const questions = new Map<string, { id: string; gold: string }>();
+  for await (const row of evaluationRows(files)) {
+    const key = questionKey(row.question);
+    const ofIteration = marks.get(row.iteration) ?? new Map<string, Mark>();
+    marks.set(row.iteration, ofIteration.set(key, markOf(row)));
+    questions.set(key, { id: row.questionId, gold: row.gold });
+  }
+  const { rolledBack = [] } = guard ?? {};
+  return { experiment: name, files, config: await readConfig(files), marks, rolledBack, questions };
+}
+
+/**
+ * The outcomes of some questions in an iteration, by the question's key, in the order of the questions.
+ *
+ * @throws ArtifactMissing, ArtifactDamaged
+ */
+async function readOutcomes(
+  { files }: EvaluatedExperiment,
+  iteration: number,
+  keys: ReadonlySet<string>,
+): Promise<Map<string, Outcome>> {
+  const outcomes = new Map<string, Outcome>();
+  for await (const { iteration: at, ...outcome } of evaluationRows(files)) {
+    const key = questionKey(outcome.question);
+    if (at === iteration && keys.has(key)) outcomes.set(key, outcome);
+  }
+  return outcomes;
 }
 
 /** Two experiments on the held-out questions that both have. */

@@ -8,11 +8,17 @@ import {
   type AnswerCounts,
   answerCounts,
   type ConsensusRow,
+  type DatasetSize,
+  datasetSizes,
   debatesOf,
   diversityOf,
   type FlipRow,
+  type LabelRow,
+  labelsOf,
   type MethodDiversity,
-} from './debates.ts';
+  type VoteShare,
+  voteShares,
+} from './measures.ts';
 import {
   compareAll,
   compareVariants,
@@ -37,16 +43,7 @@ import {
   type Transfer,
   transferOf,
 } from './effects.ts';
-import { costOf, type MethodCost } from './cost.ts';
-import {
-  type DatasetSize,
-  datasetSizes,
-  type LabelRow,
-  labelsOf,
-  type VoteShare,
-  voteShares,
-} from './datasets.ts';
-import { type Course, courseOf, type Endurance, endurances } from './endurance.ts';
+import { costOf, type Course, courseOf, type Endurance, endurances, type MethodCost } from './gains.ts';
 import { type PaperAgreement, paperAgreement } from './paper.ts';
 
 /** Everything in a study's report, in numbers. */

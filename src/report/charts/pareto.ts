@@ -1,4 +1,4 @@
-import { paretoFront } from '../analyse/cost.ts';
+import { paretoFront } from '../analyse/gains.ts';
 import { type ChartSpec, draw, methodStyles, percentAxis, type WrittenName, writtenNames } from './style.ts';
 
 export type PricedMethod = {

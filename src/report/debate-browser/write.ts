@@ -7,12 +7,13 @@ import { z } from 'zod';
 import type { Debate } from '../../algorithm/debate.ts';
 import type { Outcome } from '../../algorithm/evaluation.ts';
 import { writeBytes } from '../../store/blobs.ts';
+import { ArtifactMissing, isUnreadable } from '../../store/errors.ts';
 import { readDebates } from '../../store/records/rows.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
 import { count, evaluationName } from '../../text/figures.ts';
 import { styleSheet } from '../parts/page.tsx';
-import { heldOutDebates, untilDamaged } from '../read/debates.ts';
+import { heldOutDebates } from '../read/experiment.ts';
 import { type About, browsedDebate, type BrowsedSet, debateEntry } from './browsed-debate.ts';
 
 const mebibyte = 2 ** 20;
@@ -117,6 +118,19 @@ type ReadDebate = { readonly debate: Debate; readonly outcome: Outcome | null };
 
 async function* trainingDebates(files: ExperimentFiles, iteration: number): AsyncGenerator<ReadDebate> {
   for await (const debate of readDebates(files.debates(iteration, 'train'))) yield { debate, outcome: null };
+}
+
+/**
+ * Items up to the first artifact that is damaged or missing; its error is added to `problems`. For pages that are useful in part: an
+ * experiment's result must not wait until an old debate is held again.
+ */
+async function* untilDamaged<Item>(items: AsyncIterable<Item>, problems: Error[]): AsyncGenerator<Item> {
+  try {
+    yield* items;
+  } catch (error) {
+    if (!(isUnreadable(error) || error instanceof ArtifactMissing)) throw error;
+    problems.push(error);
+  }
 }
 
 /** Held-out debates before training debates; of the former the newest, the base model's, and then from the newest back. */

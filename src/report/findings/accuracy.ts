@@ -1,7 +1,7 @@
 import { holm } from '../../algorithm/measures/tests.ts';
 import { chance, count, iterationsInWords, percent, points } from '../../text/figures.ts';
 import { type ContenderComparison, type CurvePoint, range } from '../analyse/contenders.ts';
-import type { Endurance } from '../analyse/endurance.ts';
+import type { Endurance } from '../analyse/gains.ts';
 import type { EqualTokensRow, FirstVoteRow } from '../analyse/effects.ts';
 import { type Contender, type Setting, type StudyAnalysis, titleOf } from '../analyse/study.ts';
 import { differenceInWords, type Finding, finding, findingOfEach } from './finding.ts';

@@ -1,8 +1,7 @@
 import type { Ratio } from '../../algorithm/measures/answers.ts';
 import { count, counted, errorInPoints, percent } from '../../text/figures.ts';
-import { paretoFront } from '../analyse/cost.ts';
-import type { LabelRow } from '../analyse/datasets.ts';
-import type { DiversityMeasure, DiversityRow } from '../analyse/debates.ts';
+import { paretoFront } from '../analyse/gains.ts';
+import type { DiversityMeasure, DiversityRow, LabelRow } from '../analyse/measures.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { type Finding, finding, findingOfEach } from './finding.ts';
 

@@ -5,6 +5,7 @@
 import { didMove, type DistilledRecord, leastMove } from '../../store/records/iteration.ts';
 import { agentsOf, asksEmbedded } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
+import { originOf } from '../../config/tasks.ts';
 import type { BegunWith } from '../../store/base-model-files.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed } from '../../text/figures.ts';
@@ -73,14 +74,12 @@ function endpointLacks({ begunWith }: RunFacts): Warning[] {
 /** The embedded model has learnt nothing but arithmetic in a notation of its own. */
 function embeddedModel({ config }: RunFacts): Warning[] {
   if (!asksEmbedded(config)) return [];
-  const remedy =
-    'Unless all questions are such sums, name a model that can answer them: model.endpoint and model.model_name_or_path (docs/servers.md).';
-  const others = [
-    ...(config.task.kind === 'arithmetic' ? [] : [`the task is ${config.task.kind}`]),
-    ...Object.entries(config.transfer).flatMap(([name, { kind }]) =>
-      kind === 'arithmetic' ? [] : [`${name} in transfer is ${kind}`],
-    ),
-  ];
+  const transfer = Object.entries(config.transfer).map(
+    ([name, task]) => [`${name} in transfer`, task] as const,
+  );
+  const others = [['the task', config.task] as const, ...transfer].flatMap(([what, task]) =>
+    originOf(task).sums ? [] : [`${what} is ${task.kind}`],
+  );
   const prompts =
     config.prompts === 'terse'
       ? []
@@ -97,7 +96,7 @@ function embeddedModel({ config }: RunFacts): Warning[] {
         warning(
           'embedded model',
           `The embedded model only knows sums such as 3+4*5-6, and ${listed(others)}: its answers to anything else mean nothing.`,
-          remedy,
+          'Unless all questions are such sums, name a model that can answer them: model.endpoint and model.model_name_or_path (docs/servers.md).',
         ),
       ];
 }

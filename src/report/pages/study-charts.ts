@@ -1,11 +1,10 @@
 import { accuracyInterval, type Ratio } from '../../algorithm/measures/answers.ts';
-import type { DiversityMeasure } from '../analyse/debates.ts';
+import type { DiversityMeasure } from '../analyse/measures.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
-import { type FlipsData, flipsChart } from '../charts/flips.ts';
+import { flipsChart, type FlipsData, transferChart, type TransferData } from '../charts/gained-and-lost.ts';
 import { accuracyOverIterations, type MethodOverIterations, metricOverIterations } from '../charts/curves.ts';
 import { type PricedMethod, paretoChart } from '../charts/pareto.ts';
 import { type Draw, type Drawn, drawTwice } from '../charts/style.ts';
-import { type TransferData, transferChart } from '../charts/transfer.ts';
 
 /** A chart of a study, before it is drawn. */
 export type StudyChart = {

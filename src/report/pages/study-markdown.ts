@@ -3,7 +3,7 @@ import { fenced, githubText } from '../../text/safe-text.ts';
 import { settingConfig, type SettingConfig } from '../analyse/paper.ts';
 import type { StudyAnalysis } from '../analyse/study.ts';
 import type { Finding } from '../findings/finding.ts';
-import { studyFindings } from '../findings/study.ts';
+import { studyFindings } from '../findings/what-it-shows.ts';
 import type { StudyTables } from '../tables/study-tables.ts';
 import { markdownOf, type Table } from '../tables/table.ts';
 import type { ChartedSection } from './study-charts.ts';

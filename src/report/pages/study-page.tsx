@@ -6,10 +6,10 @@ import { rowOf } from '../analyse/contenders.ts';
 import { count, counted, duration } from '../../text/figures.ts';
 import { type SettingConfig, settingConfig } from '../analyse/paper.ts';
 import type { Experiment, Setting, StudyAnalysis } from '../analyse/study.ts';
-import { studyFindings } from '../findings/study.ts';
+import { studyFindings } from '../findings/what-it-shows.ts';
 import { ChartsSection, citation, FindingsSection, Heading, Page } from '../parts/page.tsx';
 import type { MissingExperiment } from '../read/study.ts';
-import { Grid, Tables } from '../tables/html-table.tsx';
+import { Grid, Tables } from '../parts/figures.tsx';
 import type { StudyTables } from '../tables/study-tables.ts';
 import type { ChartedSection, DrawnCharts } from './study-charts.ts';
 

@@ -6,11 +6,11 @@ import { didMove, leastMove } from '../../store/records/iteration.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, errorInPoints, percent, withError } from '../../text/figures.ts';
-import type { LabelRow } from '../analyse/datasets.ts';
+import type { LabelRow } from '../analyse/measures.ts';
 import { ChartsSection, Heading } from '../parts/page.tsx';
 import type { Drawn } from '../charts/style.ts';
-import { Grid } from '../tables/html-table.tsx';
-import { calibrationNote, learntNote } from '../tables/training-tables.ts';
+import { Grid } from '../parts/figures.tsx';
+import { calibrationNote, learntNote } from '../tables/measure-tables.ts';
 
 type Iteration = ExperimentResult['iterations'][number];
 type FineTune = Iteration['fineTunes'][number];

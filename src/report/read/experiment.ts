@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { chosenIteration } from '../../algorithm/guard.ts';
+import type { Debate } from '../../algorithm/debate.ts';
 import { type Mark, markOf, type Outcome } from '../../algorithm/evaluation.ts';
 import { type Accuracy, accuracy } from '../../algorithm/measures/answers.ts';
 import { type PairedTest, pairedTest } from '../../algorithm/measures/tests.ts';
 import { agentsOf } from '../../config/agents.ts';
 import { experimentConfigSchema } from '../../config/experiment.ts';
-import { questionKey } from '../../questions/task.ts';
 import { ArtifactDamaged } from '../../store/errors.ts';
 import { readDocument } from '../../store/files/documents.ts';
 import { streamRows } from '../../store/files/rows.ts';
@@ -19,13 +19,13 @@ import {
   iterationRecordSchema,
   type LeftOutDocument,
   leftOutDocumentSchema,
+  outcomeSchema,
   readDebates,
 } from '../../store/records/rows.ts';
 import { begunIterations, type ExperimentFiles } from '../../store/store.ts';
-import { type LabelRow, labelRow } from '../analyse/datasets.ts';
+import { type LabelRow, labelRow } from '../analyse/measures.ts';
 import { warningsOf } from '../findings/warnings.ts';
 import { readLabels, trainedQuestions } from './measured-experiment.ts';
-import { pickDebates, type PickedDebate } from './debates.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 
 /** An experiment has not finished: it has no result.json. */
@@ -148,11 +148,13 @@ function accuracyByAgent(questions: readonly Outcome['right'][]): AgentAccuracy[
   }));
 }
 
-function evaluationRows(files: ExperimentFiles) {
+/** The outcomes of all held-out questions in all iterations. */
+export function evaluationRows(files: ExperimentFiles) {
   return streamRows(files.allOutcomes, evaluationRowSchema);
 }
 
-async function readConfig(files: ExperimentFiles): Promise<unknown> {
+/** The resolved config in config.json; null when the file is missing. */
+export async function readConfig(files: ExperimentFiles): Promise<unknown> {
   return readDocument(files.config, z.unknown());
 }
 
@@ -183,51 +185,61 @@ async function withOutcomes(
   });
 }
 
-/** How a finished experiment answered its held-out questions, without their texts, which may be larger than memory. */
-export type EvaluatedExperiment = {
-  readonly experiment: string;
-  readonly files: ExperimentFiles;
-  /** The resolved config in config.json; null when the file is missing. */
-  readonly config: unknown;
-  /** By iteration, 0 the base model; then by the question's key (see questionKey), in the order of the questions. */
-  readonly marks: ReadonlyMap<number, ReadonlyMap<string, Mark>>;
-  /** The iterations whose training is no part of its agents, by its guard. */
-  readonly rolledBack: readonly number[];
-  /** Its held-out questions by key. */
-  readonly questions: ReadonlyMap<string, { readonly id: string; readonly gold: string }>;
-};
+/** What a debate did to the answer. */
+export type DebateKind = 'right' | 'saved' | 'spoilt' | 'tied' | 'wrong';
 
-/** @throws NothingToReport when the experiment has not finished; ArtifactDamaged, ArtifactMissing */
-export async function readEvaluatedExperiment(files: ExperimentFiles): Promise<EvaluatedExperiment> {
-  const { name, guard } = await readResult(files);
-  const marks = new Map<number, Map<string, Mark>>();
-  const questions = new Map<string, { id: string; gold: string }>();
-  for await (const row of evaluationRows(files)) {
-    const key = questionKey(row.question);
-    const ofIteration = marks.get(row.iteration) ?? new Map<string, Mark>();
-    marks.set(row.iteration, ofIteration.set(key, markOf(row)));
-    questions.set(key, { id: row.questionId, gold: row.gold });
+type PickedDebate = { readonly kind: DebateKind; readonly debate: Debate };
+
+/**
+ * A few debates of each kind: the first ones in the order of the questions, so that the choice is not made by hand.
+ *
+ * @param marks of the last evaluation, by question id
+ * @param debates of the last evaluation; read only as far as needed
+ */
+async function pickDebates(
+  marks: ReadonlyMap<string, Mark>,
+  debates: AsyncIterable<Debate>,
+  perKind = 2,
+): Promise<PickedDebate[]> {
+  const picked = new Map<DebateKind, PickedDebate[]>(debateKinds.map((kind) => [kind, []]));
+  for await (const debate of debates) {
+    const mark = marks.get(debate.question.id);
+    if (mark === undefined) continue;
+    const kind = kindOf(debate, mark);
+    const ofKind = kind === undefined ? undefined : picked.get(kind);
+    if (kind !== undefined && ofKind !== undefined && ofKind.length < perKind) ofKind.push({ kind, debate });
+    if ([...picked.values()].every(({ length }) => length === perKind)) break;
   }
-  const { rolledBack = [] } = guard ?? {};
-  return { experiment: name, files, config: await readConfig(files), marks, rolledBack, questions };
+  return [...picked.values()].flat();
+}
+
+const debateKinds: readonly DebateKind[] = ['saved', 'spoilt', 'tied', 'right', 'wrong'];
+
+/** Undefined for a debate of no kind, e.g. one that is right by majority although an agent was wrong. */
+function kindOf(debate: Debate, mark: Mark): DebateKind | undefined {
+  if (debate.consensus.tied > 1) return 'tied';
+  if (mark.debate !== mark.majority) return mark.debate ? 'saved' : 'spoilt';
+  if (!mark.debate) return 'wrong';
+  return mark.single.right === mark.single.of ? 'right' : undefined;
 }
 
 /**
- * The outcomes of some questions in an iteration, by the question's key, in the order of the questions.
+ * The held-out debates of an iteration, each with its outcome, one shard in memory at a time. Outcomes are held without the
+ * questions' texts, which may be larger than memory.
  *
  * @throws ArtifactMissing, ArtifactDamaged
  */
-export async function readOutcomes(
-  { files }: EvaluatedExperiment,
+export async function* heldOutDebates(
+  files: ExperimentFiles,
   iteration: number,
-  keys: ReadonlySet<string>,
-): Promise<Map<string, Outcome>> {
+): AsyncGenerator<{ readonly debate: Debate; readonly outcome: Outcome }> {
   const outcomes = new Map<string, Outcome>();
-  for await (const { iteration: at, ...outcome } of evaluationRows(files)) {
-    const key = questionKey(outcome.question);
-    if (at === iteration && keys.has(key)) outcomes.set(key, outcome);
+  for await (const row of streamRows(files.outcomes(iteration), outcomeSchema))
+    outcomes.set(row.questionId, { ...row, question: '' });
+  for await (const debate of readDebates(files.debates(iteration, 'heldout'))) {
+    const outcome = outcomes.get(debate.question.id);
+    if (outcome !== undefined) yield { debate, outcome };
   }
-  return outcomes;
 }
 
 /**

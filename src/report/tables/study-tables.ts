@@ -2,7 +2,7 @@
 import type { Contender, StudyAnalysis } from '../analyse/study.ts';
 import { accuracyTables } from './accuracy-tables.ts';
 import { nameColumn, share, shareCell } from './build.ts';
-import { debateTables } from './debate-tables.ts';
+import { measureTables } from './measure-tables.ts';
 import { absent, type Cell, type Column, name, type Table } from './table.ts';
 import { type MethodName, methods } from '../../algorithm/methods.ts';
 import {
@@ -14,10 +14,9 @@ import {
 } from '../analyse/contenders.ts';
 import type { StudyCell } from '../../config/study.ts';
 import { publishedSource } from '../analyse/paper.ts';
-import { trainingTables } from './training-tables.ts';
 
 /** The tables by their names. */
-const tables = { ...accuracyTables, ...debateTables, ...trainingTables };
+const tables = { ...accuracyTables, ...measureTables };
 
 /** Every table of a study that has rows, by section of the report. */
 export function studyTables(analysis: StudyAnalysis) {

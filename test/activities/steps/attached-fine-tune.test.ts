@@ -41,6 +41,7 @@ const step: TrainerProgress = {
   learning_rate: 1e-3,
   tokens_per_second: 10,
   epoch: 1,
+  memory: null,
 };
 
 const folder = temporaryFolder();

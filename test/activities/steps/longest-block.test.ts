@@ -17,7 +17,7 @@ import { endpointsThatSay } from '../../support/endpoints-that-say.ts';
 import { modelNamed } from '../../support/models.ts';
 import { runStep } from '../../support/run-step.ts';
 
-/** A heartbeat is due every 20 s (activity-proxies.ts); this leaves room for a slow machine. Milliseconds. */
+/** A heartbeat is due every 20 s (src/workflows/temporal.ts); this leaves room for a slow machine. Milliseconds. */
 const longest = 2_000;
 
 const questions = 12;

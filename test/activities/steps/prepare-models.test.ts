@@ -9,6 +9,9 @@ import { completion, json, serve } from '../../engines/fixtures/http-server.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { runStep } from '../../support/run-step.ts';
 import { smallExperiment } from '../../support/small-experiment.ts';
+import { longestRequest } from '../../../src/activities/steps/prepare-models.ts';
+import { experimentConfigSchema } from '../../../src/config/experiment.ts';
+import { createTasks } from '../../../src/questions/open-task.ts';
 
 const storeRoot = temporaryFolder();
 const folder = join(storeRoot, 'base');
@@ -139,4 +142,28 @@ describe('preparing an experiment whose agents have base models of their own', (
     );
     await expect(run('no-summary', { summarize: false, summarizer })).resolves.toMatchObject({ agents: 3 });
   });
+});
+
+const task = { kind: 'arithmetic' };
+const { answers } = createTasks().open(experimentConfigSchema.parse({ task }).task);
+
+it.each([
+  [
+    'three agents and two rounds: its own and those of two others',
+    { agents: 3, rounds: 2, summarize: false },
+    3,
+  ],
+  ['three rounds: twice its own and those of two others', { agents: 3, rounds: 3, summarize: false }, 6],
+  ['summaries: what is summarised', { agents: 4, rounds: 2, summarize: true }, 3],
+  ['one round: none', { agents: 3, rounds: 1 }, 0],
+])('the longest prompt of a debate of %s', async (_, settings, expected) => {
+  const config = experimentConfigSchema.parse({ task, ...settings });
+  const { messages, answers: found } = await longestRequest(
+    config,
+    { id: 'q', text: 'What is 1+1?' },
+    answers,
+    { agents: [1], summarises: true },
+  );
+  expect(found).toBe(expected);
+  expect(messages.at(-1)?.role).toBe('user');
 });

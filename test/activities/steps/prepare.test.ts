@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hostname } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
 import { baseModelsOf } from '../../../src/config/agents.ts';
-import { requireTrainable } from '../../../src/activities/asking/examine-endpoint.ts';
+import { requireTrainable } from '../../../src/activities/steps/prepare-models.ts';
 import { prepare } from '../../../src/activities/steps/prepare.ts';
 import { experimentConfigSchema } from '../../../src/config/experiment.ts';
 import { createEndpoints, openEndpoint } from '../../../src/engines/endpoint/open.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { tools } from '../../../src/config/installation.ts';
-import { candidates } from '../../../src/cli/candidates.ts';
+import { candidates } from '../../../src/cli/arguments.ts';
 import { programFor } from '../../../src/cli/run-cli.ts';
 import { colloquy } from '../colloquy.ts';
 

@@ -1,14 +1,8 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
-import { shownBy } from '../../../src/cli/experiment/heartbeat.ts';
-import {
-  createNews,
-  liveProgress,
-  type PendingActivity,
-  type Snapshot,
-  whereText,
-} from '../../../src/cli/experiment/progress.ts';
+import { type PendingActivity, shownBy, type Snapshot } from '../../../src/cli/experiment/snapshot.ts';
+import { createNews, liveProgress, whereText } from '../../../src/cli/experiment/progress.ts';
 import { shown } from '../../../src/engines/trainer/trainer.ts';
 import type { Progress } from '../../../src/workflows/progress.ts';
 import { phaseProgressText } from '../../../src/workflows/progress-table.ts';

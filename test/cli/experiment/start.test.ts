@@ -12,7 +12,7 @@ import {
   sendUpdate,
   unservedQueues,
 } from '../../../src/cli/server/workflow.ts';
-import { readSnapshot } from '../../../src/cli/experiment/progress.ts';
+import { readSnapshot } from '../../../src/cli/experiment/snapshot.ts';
 import { ExperimentHasOtherConfig, startExperiment } from '../../../src/cli/experiment/run.ts';
 import { writeDocument } from '../../../src/store/files/documents.ts';
 import { pauseUpdate } from '../../../src/workflows/progress.ts';

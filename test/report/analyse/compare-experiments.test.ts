@@ -1,6 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compareExperiments, differingQuestions } from '../../../src/report/analyse/compare-experiments.ts';
-import { type EvaluatedExperiment, readEvaluatedExperiment } from '../../../src/report/read/experiment.ts';
+import {
+  compareExperiments,
+  differingQuestions,
+  type EvaluatedExperiment,
+  readEvaluated,
+} from '../../../src/report/analyse/compare-experiments.ts';
 import { experimentFiles, openStore } from '../../../src/store/store.ts';
 import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { type Answered, writeEvaluatedExperiment } from '../evaluated-experiment.ts';
@@ -11,7 +15,7 @@ const evaluated = async (
   ...iterations: (readonly Answered[])[]
 ): Promise<EvaluatedExperiment> => {
   await writeEvaluatedExperiment(store.experiment(name).where, name, iterations);
-  return readEvaluatedExperiment(experimentFiles(store, name));
+  return readEvaluated(experimentFiles(store, name));
 };
 
 /** Questions q1, q2, …: `x` is right. By debate; the majority is always right, a single answer half the time. */

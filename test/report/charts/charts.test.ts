@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { paretoFront } from '../../../src/report/analyse/cost.ts';
-import { flipsChart } from '../../../src/report/charts/flips.ts';
+import { paretoFront } from '../../../src/report/analyse/gains.ts';
+import { flipsChart, transferChart } from '../../../src/report/charts/gained-and-lost.ts';
 import { spread } from '../../../src/report/charts/line.ts';
 import { accuracyOverIterations, metricOverIterations } from '../../../src/report/charts/curves.ts';
 import { paretoChart, placeNames } from '../../../src/report/charts/pareto.ts';
 import { methodStyles } from '../../../src/report/charts/style.ts';
-import { transferChart } from '../../../src/report/charts/transfer.ts';
 import { flips, overIterations, priced, transfers } from './made-up-figures.ts';
 
 const texts = (svg: string) =>

@@ -1,8 +1,7 @@
 /** Figures of a study that nobody has made, to try the charts with. */
-import type { FlipsData } from '../../../src/report/charts/flips.ts';
+import type { FlipsData, TransferData } from '../../../src/report/charts/gained-and-lost.ts';
 import type { MethodOverIterations } from '../../../src/report/charts/curves.ts';
 import type { PricedMethod } from '../../../src/report/charts/pareto.ts';
-import type { TransferData } from '../../../src/report/charts/transfer.ts';
 
 const around = (value: number) => ({ low: value - 0.02, high: value + 0.02 });
 const line = (method: string, values: readonly number[]): MethodOverIterations => ({

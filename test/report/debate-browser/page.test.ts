@@ -1,9 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BrowsedDebate, DebateEntry } from '../../../src/report/debate-browser/browsed-debate.ts';
-import { type Filter, filterCounts, passes } from '../../../src/report/debate-browser/page/filter.tsx';
-import { addressOf, hashOf, search, unpack } from '../../../src/report/debate-browser/page/library.ts';
-import { scrolledTo, visibleRows } from '../../../src/report/debate-browser/page/list.tsx';
+import { scrolledTo, visibleRows } from '../../../src/report/debate-browser/page/finder.tsx';
+import {
+  addressOf,
+  type Filter,
+  filterCounts,
+  hashOf,
+  passes,
+  search,
+  unpack,
+} from '../../../src/report/debate-browser/page/library.ts';
 import { marked, piecesOf } from '../../../src/report/debate-browser/page/view.tsx';
 import { packedLines } from '../../../src/report/debate-browser/write.ts';
 

@@ -7,7 +7,7 @@ import { h } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import { describe, expect, it } from 'vitest';
 import { pValues, shareCell } from '../../../src/report/tables/build.ts';
-import { Tables } from '../../../src/report/tables/html-table.tsx';
+import { Tables } from '../../../src/report/parts/figures.tsx';
 import {
   csvOf,
   figure,

@@ -1,4 +1,5 @@
-import type { About, BrowsedDebate, DebateEntry } from '../browsed-debate.ts';
+/** Which debates does a page have, and which of them are asked for: by their address, by a filter, by a search? */
+import type { About, BrowsedDebate, BrowsedSet, DebateEntry, DebateOutcome } from '../browsed-debate.ts';
 
 /** The packed blocks of a page, in their order. */
 export type PackedBlocks = {
@@ -108,6 +109,63 @@ function textsOf({ id }: DebateEntry, { question, gold, rounds }: BrowsedDebate)
 
 function holds(text: string, needle: string): boolean {
   return text.toLowerCase().includes(needle);
+}
+
+/** Which debates are listed. */
+export type Filter = {
+  readonly set: BrowsedSet;
+  /** Null for all iterations. */
+  readonly iteration: number | null;
+  /** Any of these; all outcomes when it is empty. */
+  readonly outcomes: readonly DebateOutcome[];
+  readonly tied: boolean;
+  readonly unparsable: boolean;
+  readonly cutOff: boolean;
+  readonly agreement: Agreement;
+};
+/** Whether the agents' answers differed after round 1, still at the end, or never. */
+export type Agreement = 'any' | 'agreed' | 'differed' | 'differed-to-the-end';
+
+export function passes(entry: DebateEntry, filter: Filter): boolean {
+  return (
+    entry.set === filter.set &&
+    (filter.iteration === null || entry.iteration === filter.iteration) &&
+    (filter.outcomes.length === 0 || (entry.outcome !== null && filter.outcomes.includes(entry.outcome))) &&
+    (!filter.tied || entry.tied) &&
+    (!filter.unparsable || entry.unparsable) &&
+    (!filter.cutOff || entry.cutOff) &&
+    agrees(entry, filter.agreement)
+  );
+}
+
+function agrees(entry: DebateEntry, agreement: Agreement): boolean {
+  switch (agreement) {
+    case 'agreed':
+      return !entry.differedFirst && !entry.differedLast;
+    case 'differed':
+      return entry.differedFirst;
+    case 'differed-to-the-end':
+      return entry.differedLast;
+    case 'any':
+    default:
+      agreement satisfies 'any';
+      return true;
+  }
+}
+
+export type FilterCounts = Readonly<Record<DebateOutcome | 'tied' | 'unparsable' | 'cutOff', number>>;
+
+/** How many debates each choice would list while the other choices stay the same. */
+export function filterCounts(entries: readonly DebateEntry[], filter: Filter): FilterCounts {
+  const counts = { saved: 0, spoilt: 0, right: 0, wrong: 0, tied: 0, unparsable: 0, cutOff: 0 };
+  const ofAnyOutcome: Filter = { ...filter, outcomes: [] };
+  for (const entry of entries) {
+    if (entry.outcome !== null && passes(entry, ofAnyOutcome)) counts[entry.outcome] += 1;
+    if (entry.tied && passes(entry, filter)) counts.tied += 1;
+    if (entry.unparsable && passes(entry, filter)) counts.unparsable += 1;
+    if (entry.cutOff && passes(entry, filter)) counts.cutOff += 1;
+  }
+  return counts;
 }
 
 /** The debate that an address names, as in `debates.html#i2/heldout-00017`. */

@@ -1,10 +1,9 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import type { ComponentChildren } from 'preact';
 import { evaluationName } from '../../../text/figures.ts';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { BrowsedDebate, DebateEntry, ShownKind, Turn, Vote } from '../browsed-debate.ts';
-import { AnswerChip, OutcomeChip } from './list.tsx';
-import { useDebate } from './hooks.ts';
+import { AnswerChip, OutcomeChip } from './finder.tsx';
 import { hashOf, type Library } from './library.ts';
 import temml from 'temml';
 
@@ -67,6 +66,25 @@ export function DebateView({ library, entry, query, step, close }: DebateViewPro
   );
 }
 
+/** The debate, or why it cannot be read; undefined while it is read. The previous debate stays until the next one is there. */
+function useDebate({ readBlock }: Library, { block, line }: DebateEntry): BrowsedDebate | string | undefined {
+  const [debate, setDebate] = useState<BrowsedDebate | string>();
+  useEffect(() => {
+    let left = false;
+    const shown = (value: BrowsedDebate | string) => {
+      if (!left) setDebate(value);
+    };
+    readBlock(block).then(
+      (debates) => shown(debates[line] ?? 'it is not where it should be.'),
+      (error: unknown) => shown(String(error)),
+    );
+    return () => {
+      left = true;
+    };
+  }, [readBlock, block, line]);
+  return debate;
+}
+
 function OtherIterations({ entries, entry }: { entries: readonly DebateEntry[]; entry: DebateEntry }) {
   const same = entries.filter(({ id, set }) => id === entry.id && set === entry.set);
   return (
@@ -87,7 +105,6 @@ const shownNames: Record<ShownKind, string> = {
   summary: 'Summary it was shown',
 };
 
-/** @jsxRuntime automatic @jsxImportSource preact */
 /** The responses of all agents in a round, side by side. */
 export function Round({
   turns,
@@ -134,7 +151,6 @@ export function Round({
   );
 }
 
-/** @jsxRuntime automatic @jsxImportSource preact */
 /** The gold answer and the votes. */
 export function Facts({ debate }: { debate: BrowsedDebate }) {
   const agents = debate.rounds[0]?.length ?? 0;
