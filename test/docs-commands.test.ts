@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { changeHoldsFrom } from '../src/algorithm/changeable.ts';
+import { changeHoldsFrom } from '../src/algorithm/steering.ts';
 import { experimentFromConfig, studyFromConfig } from '../src/cli/arguments.ts';
 import { programFor } from '../src/cli/run-cli.ts';
 import { InvalidConfig } from '../src/config/faults.ts';

@@ -6,13 +6,13 @@ import {
   CancelledFailure,
   heartbeat,
 } from '@temporalio/activity';
-import type { UsedSoFar } from '../algorithm/budget.ts';
+import type { UsedSoFar } from '../algorithm/steering.ts';
 import { codeHash, colloquyVersion } from '../config/installation.ts';
 import type { Endpoints } from '../engines/endpoint/open.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import { EngineBusy } from '../engines/errors.ts';
 import type { GpuGate } from '../engines/gpu-gate.ts';
-import { PromptTooLong } from '../engines/too-long.ts';
+import { PromptTooLong } from '../engines/endpoint/refusals.ts';
 import type { Trainers } from '../engines/trainer/open.ts';
 import { ColloquyError } from '../errors.ts';
 import { emit } from '../observe/events.ts';
@@ -20,7 +20,7 @@ import type { Tasks } from '../questions/open-task.ts';
 import { OtherStore } from '../store/errors.ts';
 import { findModel } from '../store/models.ts';
 import type { IterationRecord } from '../store/records/rows.ts';
-import { noteUsed } from '../store/records/used.ts';
+import { noteUsed } from '../store/records/result.ts';
 import {
   experimentFiles,
   type Origin,

@@ -1,11 +1,14 @@
-import { type Agent, modelOf, roleOf } from './agents.ts';
-import type { AnswerRules } from './answer.ts';
-import type { Consensus } from './consensus.ts';
+import { type Agent, firstPrompt, hintPrompt, type Message, modelOf, promptSets, roleOf } from './agents.ts';
+import {
+  type AnswerRules,
+  byQuestionAndAgent,
+  type Consensus,
+  type GoldLabel,
+  type Question,
+} from './answer.ts';
 import type { Dataset, DatasetRow } from './dataset.ts';
 import { agreement, type Debate, type DebateSettings, type Speak } from './debate.ts';
 import { cutAt, type Match } from './labelled-debate.ts';
-import { firstPrompt, hintPrompt, type Message, promptSets } from './prompts.ts';
-import { byQuestionAndAgent, type GoldLabel, type Question } from './question.ts';
 import { seedFor } from './random.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** What is a model fine-tuned on: which responses, and what is their text? */
-import { critiquePrompt, firstPrompt, type Message, type PromptSetName, promptSets } from './prompts.ts';
+import { critiquePrompt, firstPrompt, type Message, type PromptSetName, promptSets } from './agents.ts';
 
 /** A row of a dataset with its text, in TRL's prompt-completion format: the loss is only on the completion, the model's own last turn. */
 export type Example = {

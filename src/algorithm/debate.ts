@@ -1,19 +1,26 @@
 import { spokenPart } from './answer/statements.ts';
-import { type Agent, modelOf, type Role, roleOf } from './agents.ts';
-import type { AnswerRules } from './answer.ts';
-import { type AnswerEquality, type Consensus, majorityVote } from './consensus.ts';
-import type { FinishReasons } from './finish-reasons.ts';
 import {
+  type Agent,
   critiquePrompt,
   critiqueWithSummaryPrompt,
   firstPrompt,
   type Message,
+  modelOf,
   type PromptSetName,
   promptSets,
+  type Role,
+  roleOf,
   type Stance,
   summarisePrompt,
-} from './prompts.ts';
-import type { Question } from './question.ts';
+} from './agents.ts';
+import {
+  type AnswerEquality,
+  type AnswerRules,
+  type Consensus,
+  majorityVote,
+  type Question,
+} from './answer.ts';
+import type { FinishReasons } from './measures/cost.ts';
 import { type DrawKey, seedFor, shuffle } from './random.ts';
 
 export type DebateSettings = {

@@ -1,11 +1,9 @@
-import type { AnswerRules } from './answer.ts';
-import { answerClasses, type AnswerEquality } from './consensus.ts';
+import { answerClasses, type AnswerEquality, type AnswerRules, type Gold } from './answer.ts';
+import { addCutOff, countCutOff, type CutOff, type FinishReasons, noneCutOff } from './measures/cost.ts';
 import { agreement, type Debate } from './debate.ts';
-import { addCutOff, countCutOff, type CutOff, type FinishReasons, noneCutOff } from './finish-reasons.ts';
 import { type Accuracy, accuracy, type GradedAnswers } from './measures/answers.ts';
 import type { Score } from './measures/comparison.ts';
 import { type PairedTest, pairedTest } from './measures/tests.ts';
-import type { Gold } from './question.ts';
 
 /** What came of one held-out question. One line of evaluation.jsonl: enough to compute every figure again. */
 export type Outcome = GradedAnswers & {

@@ -1,7 +1,7 @@
 /** From which of its own responses does a model learn? The datasets of section 2.3 of the paper. */
 import type { Dataset, DatasetRow } from './dataset.ts';
 import { cutAt, type Match } from './labelled-debate.ts';
-import { byQuestionAndAgent } from './question.ts';
+import { byQuestionAndAgent } from './answer.ts';
 import { type DrawKey, shuffle } from './random.ts';
 
 /** How datasets are made of debates, by the config's names. */

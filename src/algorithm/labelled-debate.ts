@@ -1,9 +1,7 @@
-import type { AnswerRules } from './answer.ts';
-import { answerClasses, majorityVote } from './consensus.ts';
+import { answerClasses, type AnswerRules, type GoldLabel, majorityVote } from './answer.ts';
+import { isCutOff } from './measures/cost.ts';
 import { agreement, type Debate } from './debate.ts';
-import { isCutOff } from './finish-reasons.ts';
-import type { Message } from './prompts.ts';
-import type { GoldLabel } from './question.ts';
+import type { Message } from './agents.ts';
 
 /** A debate of a training question together with what is taken for right: what the datasets are made from. */
 export type LabelledDebate = Match & {

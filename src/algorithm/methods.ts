@@ -1,10 +1,9 @@
 /** What makes a method, and which are there? The method of the paper, its baselines and its ablations, as data. */
-import { critic, generation, generationThroughout, type Role } from './agents.ts';
+import { critic, generation, generationThroughout, type Role, type Stance } from './agents.ts';
 import { bootstrappedDataset } from './bootstrap.ts';
 import type { Dataset } from './dataset.ts';
 import { criticDataset, type DatasetSettings, generationDataset } from './imitation-datasets.ts';
 import type { Match } from './labelled-debate.ts';
-import type { Stance } from './prompts.ts';
 
 /**
  * The method of the paper, or one of its baselines or ablations: who answers, who learns, and how debates become datasets. Everything else

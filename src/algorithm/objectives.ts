@@ -5,7 +5,7 @@ import type { Dataset, DatasetRow, Ending } from './dataset.ts';
 import type { DatasetSettings } from './imitation-datasets.ts';
 import { cutAt, giverOf, type Match } from './labelled-debate.ts';
 import type { Learning } from './methods.ts';
-import { byQuestionAndAgent } from './question.ts';
+import { byQuestionAndAgent } from './answer.ts';
 import { draw, type DrawKey } from './random.ts';
 
 type Objective = {

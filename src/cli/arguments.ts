@@ -11,8 +11,8 @@ import { otherNamesIn } from '../config/other-names.ts';
 import { presets, requireOwnModel, resolveConfig } from '../config/resolve.ts';
 import { resolveStudy, type Study, studyConfigSchema, studyPresets } from '../config/study.ts';
 import { UsageError } from '../errors.ts';
-import { changeableSettings } from '../algorithm/changeable.ts';
-import { budgetSchema } from '../config/budget.ts';
+import { changeableSettings } from '../algorithm/steering.ts';
+import { budgetSchema } from '../config/limits.ts';
 import { foldersBelow } from '../store/blobs.ts';
 import { namesInStore, type Store } from '../store/store.ts';
 

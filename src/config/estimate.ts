@@ -1,11 +1,12 @@
-/** What will an experiment take: answers, tokens, steps and disk? An estimate, before any model is asked a question. */
+/** What will an experiment take (answers, tokens, steps and disk), and will that fit into its budget? An estimate, before any model is asked a question. */
+import { type BudgetKind, type Limits } from '../algorithm/steering.ts';
 import { generation } from '../algorithm/agents.ts';
 import { methods } from '../algorithm/methods.ts';
 import { compares } from '../algorithm/objectives.ts';
-import { optimiserSteps } from '../algorithm/training-steps.ts';
+import { count, duration } from '../text/figures.ts';
+import { expectedFineTunes, optimiserSteps } from './training-plan.ts';
 import { agentsOf, hasSummaries } from './agents.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
-import { expectedFineTunes } from './training-plan.ts';
 
 /** The questions of an experiment. */
 export type QuestionCounts = {
@@ -115,3 +116,43 @@ const mean = (values: readonly number[], [first = 0] = values): number =>
   first + sum(values.map((value) => value - first)) / values.length;
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** The parts of an estimate that a budget limits; seconds are null where no experiment has shown yet how long it will take. */
+type Expected = {
+  readonly tokens: { readonly read: number; readonly written: number };
+  readonly trainedTokens: number;
+  readonly seconds: number | null;
+};
+
+/** Whether an experiment is expected to stay within its budget, in a sentence for each limit. */
+export function budgetOutlook(
+  limits: Limits,
+  { tokens, trainedTokens, seconds: expected }: Expected,
+  name = 'budget',
+): string[] {
+  const all = tokens.read + tokens.written + trainedTokens;
+  return [
+    outlook(name, 'tokens', limits.tokens, all, count),
+    ...(['device_seconds', 'wall_seconds'] as const).map((kind) =>
+      outlook(name, kind, limits[kind], expected, duration),
+    ),
+  ].flat();
+}
+
+function outlook(
+  name: string,
+  kind: BudgetKind,
+  limit: number | undefined,
+  expected: number | null,
+  shown: (value: number) => string,
+): string[] {
+  if (limit === undefined) return [];
+  const of = `${name}.${kind}: ${shown(limit)}`;
+  if (expected === null) return [`${of}; how long it will take is not known here`];
+  const share = Math.round((100 * expected) / limit);
+  return [
+    expected > limit
+      ? `${of}; the estimate is ${shown(expected)}, ${share} % of it: the experiment will probably wait for a larger budget before its end`
+      : `${of}; the estimate is ${shown(expected)}, ${share} % of it`,
+  ];
+}

@@ -1,9 +1,8 @@
 /** Which settings does an experiment have, and what is allowed? */
 import { z } from 'zod';
 import { methodNames } from '../algorithm/methods.ts';
-import { budgetSchema } from './budget.ts';
+import { budgetSchema, validated } from './limits.ts';
 import { distillSchema, fineTuneConfigSchema, votesAndPairs } from './fine-tune.ts';
-import { validated } from './guard.ts';
 import { reportToSchema, seriesNameSchema } from './names.ts';
 import { samplingSchema } from './server-contract.ts';
 import { taskConfigSchema } from './tasks.ts';

@@ -2,10 +2,9 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { methods, modelsOfAnIteration } from '../algorithm/methods.ts';
-import { baseModelsOf, type BaseModelOfConfig } from './agents.ts';
+import { type BaseModelOfConfig, baseModelsOf, modelPath } from './agents.ts';
 import { agentCount, type ExperimentConfig } from './experiment.ts';
 import { pathExists, readYaml } from './load.ts';
-import { modelPath } from './model-name.ts';
 import { type Estimate, sum } from './estimate.ts';
 import architectures from './architectures.json' with { type: 'json' };
 

@@ -1,12 +1,12 @@
 /** What does `colloquy init` write? A config for four answers, with a comment for each line; and the endpoint that it names. */
 import { parseDocument, stringify } from 'yaml';
 import { duration } from '../text/figures.ts';
-import type { Limits } from '../algorithm/budget.ts';
+import type { Limits } from '../algorithm/steering.ts';
 import { type EndpointConfig, endpointOf } from './endpoints.ts';
 import { embeddedModel } from './experiment.ts';
-import { hubDatasets } from './hub-datasets.ts';
+import { hubDatasets } from './names.ts';
 import type { ConfigInput } from './load.ts';
-import { isEmbedded } from './model-name.ts';
+import { isEmbedded } from './agents.ts';
 import { configFormat } from './resolve.ts';
 
 /** The four answers. */

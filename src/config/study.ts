@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
-import type { Limits } from '../algorithm/budget.ts';
+import type { Limits } from '../algorithm/steering.ts';
 import { type MethodName, methodNames, methods } from '../algorithm/methods.ts';
-import { totalBudgetSchema } from './budget.ts';
+import { totalBudgetSchema } from './limits.ts';
 import type { ExperimentConfig } from './experiment.ts';
 import { type ConfigFault, configFaults, InvalidConfig, shown } from './faults.ts';
 import { projectRoot } from './installation.ts';

@@ -1,7 +1,7 @@
 /** Where do the questions of an experiment come from? The `task` of an experiment, and the datasets that tasks use. */
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { hubDatasets } from './hub-datasets.ts';
+import { hubDatasets } from './names.ts';
 
 const mostQuestions = 100_000;
 const size = z.int().min(1).max(mostQuestions);

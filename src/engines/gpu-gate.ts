@@ -1,5 +1,5 @@
 /** Keeps fine-tunes and answers from using the GPU at the same time: a gate for two groups, in order of arrival. */
-import { onAbort } from './abort.ts';
+import { onAbort } from './waiting.ts';
 import type { Endpoint } from './endpoint/endpoint.ts';
 
 export interface GpuGate {

@@ -2,7 +2,7 @@ import { basename, isAbsolute, join } from 'node:path';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { compares, objectiveNames, type ObjectiveName, objectives } from '../algorithm/objectives.ts';
 import { colloquyVersion } from '../config/installation.ts';
-import { modelLocation } from '../config/model-name.ts';
+import { modelLocation } from '../config/agents.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { linesOf } from '../store/files/rows.ts';
 import { count } from '../text/figures.ts';

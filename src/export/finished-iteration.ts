@@ -6,7 +6,7 @@ import type { Evaluation } from '../algorithm/evaluation.ts';
 import { methods } from '../algorithm/methods.ts';
 import { agentOf, type ModelSettings } from '../config/agents.ts';
 import { agentCount, type ExperimentConfig, storedConfigSchema } from '../config/experiment.ts';
-import { guardOf } from '../config/guard.ts';
+import { guardOf } from '../config/limits.ts';
 import { below, isThere, type Place } from '../store/blobs.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../store/errors.ts';
 import { writeAtomically } from '../store/files/atomic.ts';

@@ -3,7 +3,7 @@
  * facts here are those that the licences state; whether a person may publish, the person decides (--licence-checked). docs/data-out.md has them.
  */
 import { basename } from 'node:path';
-import { isHubId, modelLocation } from '../config/model-name.ts';
+import { isHubId, modelLocation } from '../config/agents.ts';
 import { originOf } from '../config/tasks.ts';
 import { type BaseLicence, licenceInFolder, licenceOnHub } from '../store/base-model-files.ts';
 import { type Hub, HubRefused } from '../store/hub-access.ts';

@@ -1,9 +1,8 @@
 import { basename } from 'node:path';
 import { objectives } from '../algorithm/objectives.ts';
-import { agentOf } from '../config/agents.ts';
+import { agentOf, modelLocation } from '../config/agents.ts';
 import { agentCount } from '../config/experiment.ts';
 import { aboutForm } from '../config/fine-tune.ts';
-import { modelLocation } from '../config/model-name.ts';
 import { count, listed } from '../text/figures.ts';
 import { fenced, shellQuoted } from '../text/safe-text.ts';
 import type { StoredManifest } from '../store/models.ts';

@@ -1,9 +1,8 @@
-import type { AnswerRules } from '../algorithm/answer.ts';
+import type { AnswerRules, GoldLabel } from '../algorithm/answer.ts';
 import { type AnyExample, chatRow } from '../algorithm/dataset.ts';
 import { cutAt, labelDebate, type LabelledDebate, type Labels } from '../algorithm/labelled-debate.ts';
 import type { ObjectiveName } from '../algorithm/objectives.ts';
-import type { Message } from '../algorithm/prompts.ts';
-import type { GoldLabel } from '../algorithm/question.ts';
+import type { Message } from '../algorithm/agents.ts';
 import { agentCount } from '../config/experiment.ts';
 import { consensusLabels } from '../config/training-plan.ts';
 import { ArtifactMissing } from '../store/errors.ts';

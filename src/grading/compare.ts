@@ -1,12 +1,16 @@
 /** When are two answers equal? The order of the rules is that of docs/grading.md. */
-import { enclosed, ITEM_SEPARATORS, splitTopLevel } from './brackets.ts';
-import { engineMayRead } from './engine.ts';
-import { allOf, anyOf, type Equality } from './equality.ts';
-import { isMatrixProduct, sameTerms, sameTermsOfMatrices } from './formula.ts';
+import { enclosed, engineMayRead, isMatrixProduct, ITEM_SEPARATORS, splitTopLevel } from './expression.ts';
+import {
+  compareRelations,
+  dropApproximation,
+  parseRelation,
+  sameTerms,
+  sameTermsOfMatrices,
+} from './formula.ts';
+import { allOf, anyOf, type Equality } from './engine.ts';
 import { LONGEST_ANSWER, normalise } from './normalise.ts';
 import { equalRationals, parseBaseNumeral, parseRational } from './numbers.ts';
-import { caseCounts, hasWord, wordKey } from './plain-words.ts';
-import { compareRelations, dropApproximation, parseRelation } from './relation.ts';
+import { caseCounts, hasWord, wordKey } from './words.ts';
 import { compareMatrices, compareSequences, parseMatrix, parseSequence } from './sequence.ts';
 import { parseCompound, parseSize, type Quantity, SHORT_UNITS, splitUnit } from './quantity.ts';
 import { sameUnit } from './units.ts';

@@ -1,9 +1,79 @@
-/** How is the compute engine asked, and which expressions may it read? It runs in a thread of its own, which can be ended. */
+/** Which questions of an equality need the compute engine, and how is it asked? They are data, so that comparing is pure. The engine runs in a thread of its own, which can be ended. */
 import { Worker } from 'node:worker_threads';
 import { ColloquyError, exitCodes } from '../errors.ts';
-import type { EngineQuestion } from './equality.ts';
-import { isMatrixProduct } from './formula.ts';
-import { hasWord } from './plain-words.ts';
+
+/** A question for the compute engine: are two expressions equal, or do they differ only by a constant factor? */
+export interface EngineQuestion {
+  readonly relation: 'equal' | 'proportional' | 'positively proportional';
+  readonly a: string;
+  readonly b: string;
+}
+
+/** Known, or one question for the engine, or all or any of several equalities, or a one-to-one pairing of rows with columns. */
+export type Equality =
+  | boolean
+  | { readonly ask: EngineQuestion }
+  | { readonly all: readonly Equality[] }
+  | { readonly any: readonly Equality[] }
+  | { readonly pairing: readonly (readonly Equality[])[] };
+
+/** True when all `parts` are. One that is known to be false decides. */
+export function allOf(parts: readonly Equality[]): Equality {
+  if (parts.includes(false)) return false;
+  const open = parts.filter((part) => part !== true);
+  return open.length === 0 ? true : open.length === 1 ? (open[0] ?? true) : { all: open };
+}
+
+/** True when at least one of `parts` is. One that is known to be true decides. */
+export function anyOf(parts: readonly Equality[]): Equality {
+  if (parts.includes(true)) return true;
+  const open = parts.filter((part) => part !== false);
+  return open.length === 0 ? false : open.length === 1 ? (open[0] ?? false) : { any: open };
+}
+
+/** Decides an equality with as few questions to the engine as possible. Returns a promise only when the engine is needed. */
+export function settle(
+  equality: Equality,
+  ask: (question: EngineQuestion) => Promise<boolean>,
+): boolean | Promise<boolean> {
+  if (typeof equality === 'boolean') return equality;
+  return resolve(equality, ask);
+}
+
+async function resolve(
+  equality: Equality,
+  ask: (question: EngineQuestion) => Promise<boolean>,
+): Promise<boolean> {
+  if (typeof equality === 'boolean') return equality;
+  if ('ask' in equality) return ask(equality.ask);
+  if ('all' in equality) {
+    for (const part of equality.all) if (!(await resolve(part, ask))) return false;
+    return true;
+  }
+  if ('any' in equality) {
+    for (const part of equality.any) if (await resolve(part, ask)) return true;
+    return false;
+  }
+  return pair(equality.pairing, ask);
+}
+
+/** Pairs each row with the first free column that is equal. For an equivalence relation the choice of the column does not matter. */
+async function pair(
+  table: readonly (readonly Equality[])[],
+  ask: (question: EngineQuestion) => Promise<boolean>,
+): Promise<boolean> {
+  const taken = new Set<number>();
+  for (const row of table) {
+    let found = row.findIndex((cell, column) => cell === true && !taken.has(column));
+    for (let column = 0; found < 0 && column < row.length; column++) {
+      const cell = row[column] ?? false;
+      if (!taken.has(column) && cell !== false && (await resolve(cell, ask))) found = column;
+    }
+    if (found < 0) return false;
+    taken.add(found);
+  }
+  return true;
+}
 
 /** The thread with the compute engine ended before it was ready; `@cortex-js/compute-engine` may not be installed. */
 export class GraderEngineUnavailable extends ColloquyError {
@@ -156,99 +226,4 @@ export function createEngineThread(): EngineThread {
     [worker, ready] = [null, false];
     if (thread !== null) ending = Promise.all([ending, thread.terminate()]);
   }
-}
-
-/** The longest expression for the compute engine, in characters. Its parser gets slow quickly (0.2 s for 3,000 letters). */
-const LONGEST_EXPRESSION = 300;
-
-/** The deepest nesting of brackets and the greatest number of functions: minus signs or logarithms nested 14 deep take seconds. */
-const DEEPEST_BRACKETS = 10;
-const MOST_FUNCTIONS = 10;
-
-/**
- * Whether the compute engine may read an expression. Refused are texts that are not plain expressions (words, lists, relations,
- * decorations), expressions that the engine is known to read wrongly, and those that it cannot compute in bounded time: its own time
- * limit stops neither its parser nor powers of big integers.
- */
-export function engineMayRead(text: string): boolean {
-  return (
-    text.length <= LONGEST_EXPRESSION &&
-    /^[\x20-\x7e]+$/.test(text) &&
-    !/[=<>:;?"'`#@&%$~,]/.test(text) &&
-    !/\{\}|[\^_]$|\^\{?[-+*]\}?(?!\d|\w|\\|\()/.test(text) &&
-    !hasWord(text) &&
-    onlyKnownCommands(text) &&
-    !isMatrixProduct(text) &&
-    !/(?:^|[^a-zA-Z])[0-9)]+_/.test(text) &&
-    !/\d{40}/.test(text) &&
-    !AMBIGUOUS.test(text) &&
-    !LETTER_BEFORE_DIGIT.test(text) &&
-    boundedNesting(text) &&
-    boundedBars(text) &&
-    boundedFactorials(text) &&
-    boundedPowers(text)
-  );
-}
-
-/** People read `1/2x` in both ways; the engine reads `1 2/3` as 12/3. */
-const AMBIGUOUS = /\/ ?(?:\d+|[a-zA-Z]) ?(?:[a-zA-Z]|\\(?!cdot|times)|\()|\d \d/;
-
-/** `CO2` and `C2O` are no products, and `x2` may be a product, a power or a name. */
-const LETTER_BEFORE_DIGIT = /(?<![a-zA-Z\\])[a-zA-Z]{1,2}\d/;
-
-const KNOWN = new Set(
-  (
-    'frac sqrt pi cdot times sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan ln log exp circ binom ' +
-    'alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi chi psi omega Delta Omega Theta Phi Lambda Sigma mathbf'
-  ).split(' '),
-);
-
-function onlyKnownCommands(text: string): boolean {
-  return [...text.matchAll(/\\([a-zA-Z]+|.)/g)].every((match) => KNOWN.has(match[1] ?? ''));
-}
-
-function boundedNesting(text: string): boolean {
-  const functions = text.match(/\\(?:sin|cos|tan|cot|sec|csc|arc|ln|log|exp|binom)|[a-zA-Z]\(/g)?.length ?? 0;
-  if (functions > MOST_FUNCTIONS) return false;
-  const closers: string[] = [];
-  for (const char of text) {
-    const at = '([{'.indexOf(char);
-    if (at >= 0) closers.push(')]}'.charAt(at));
-    else if (')]}'.includes(char) && closers.pop() !== char) return false;
-    if (closers.length > DEEPEST_BRACKETS) return false;
-  }
-  return closers.length === 0;
-}
-
-/** An opening bar looks like a closing one, so the parser tries every way to pair bars. */
-function boundedBars(text: string): boolean {
-  const bars = text.split('|').length - 1;
-  return bars % 2 === 0 && bars <= 6 && !text.includes('||');
-}
-
-function boundedFactorials(text: string): boolean {
-  if (/\\binom/.test(text)) return !/\d{4}/.test(text);
-  return !text.includes('!') || !/\d{4,}!|[)}\]|]\s*!|!\s*!|\^/.test(text);
-}
-
-/** No exponent is within an exponent, and the product of all numeric exponents is at most 10^4. Refuses ((9^{999})^{999})^{999}. */
-function boundedPowers(text: string): boolean {
-  let product = 1;
-  for (const { index } of text.matchAll(/\^/g)) {
-    const exponent = exponentAt(text, index + 1);
-    if (exponent.includes('^')) return false;
-    for (const digits of exponent.match(/\d+(?:\.\d+)?/g) ?? []) product *= Math.max(1, Number(digits));
-    if (product > 10_000) return false;
-  }
-  return true;
-}
-
-function exponentAt(text: string, start: number): string {
-  if (text.charAt(start) !== '{') return text.charAt(start);
-  let depth = 0;
-  for (let at = start; at < text.length; at++) {
-    if (text.charAt(at) === '{') depth++;
-    if (text.charAt(at) === '}' && --depth === 0) return text.slice(start, at);
-  }
-  return text.slice(start);
 }

@@ -1,5 +1,128 @@
-/** When are two chemical formulas equal, and two formulas of arithmetic whose terms stand in another order? */
-import { splitTopLevel } from './brackets.ts';
+/** When are two equations, inequalities or named values equal, two chemical formulas, and two formulas of arithmetic whose terms stand in another order? */
+import { engineMayRead, ITEM_SEPARATORS, splitTopLevel } from './expression.ts';
+import { allOf, anyOf, type EngineQuestion, type Equality } from './engine.ts';
+
+/** Terms joined by relation signs that all have the same direction: `2 < x \le 5`, or `x = 5`. There is one term more than signs. */
+export interface Relation {
+  readonly terms: readonly string[];
+  readonly signs: readonly string[];
+}
+
+/** Reads equations, inequalities (turned so that their sign is `<` or `\le`), `\ne` and `\in`; null for a single expression and for a list. */
+export function parseRelation(text: string): Relation | null {
+  if (splitTopLevel(text, ITEM_SEPARATORS)?.length !== 1) return null;
+  const marked = text.replace(/\\(le|ge|ne|in)(?![a-zA-Z])/g, (_, name: string) => MARKS[name] ?? '');
+  const terms = splitTopLevel(marked, SEPARATORS)?.map((term) => term.trim());
+  if (terms === undefined || terms.length < 2) return null;
+  const signs = signsBetween(marked, terms);
+  if (!signs.some((sign) => sign in TURNED)) return { terms, signs };
+  if (signs.some((sign) => !(sign in TURNED) && sign !== '=')) return null;
+  return { terms: terms.toReversed(), signs: signs.map((sign) => TURNED[sign] ?? sign).toReversed() };
+}
+
+/**
+ * A named value equals the value alone (`x=5`, `f(x)=5`, `5`). Two values with the same name are compared by value. Equations may differ
+ * by a constant factor, inequalities by a positive one. Null when neither is a relation.
+ */
+export function compareRelations(
+  a: Relation | null,
+  b: Relation | null,
+  whole: readonly [string, string],
+  recurse: (a: string, b: string) => Equality,
+): Equality | null {
+  if (a === null && b === null) return null;
+  const one = a === null ? null : namedValue(a);
+  const two = b === null ? null : namedValue(b);
+  if (a === null) return two === null ? false : recurse(whole[0], two.value);
+  if (b === null) return one === null ? false : recurse(one.value, whole[1]);
+  if (one !== null && two !== null && one.name === two.name) return recurse(one.value, two.value);
+  if (a.signs.join() !== b.signs.join()) return false;
+  const termwise = allOf(a.terms.map((term, index) => recurse(term, b.terms[index] ?? '')));
+  const sign = a.signs.length === 1 ? (a.signs[0] ?? '') : '';
+  if (sign === '' || sign === IN) return termwise;
+  const symmetric = sign === '=' || sign === NE;
+  const swapped = symmetric && allOf(a.terms.map((term, index) => recurse(term, b.terms[1 - index] ?? '')));
+  return anyOf([termwise, swapped, proportional(a, b, symmetric)]);
+}
+
+/** Writes `x \approx 5` as `x=5`, and removes the approximation after an exact value: `\frac{\sqrt{3}}{3} \approx 0.577`. */
+export function dropApproximation(text: string): string {
+  const at = text.search(/\\(?:approx|simeq|cong|doteq)(?![a-zA-Z])/);
+  if (at <= 0) return text;
+  const [exact, rounded] = [
+    text.slice(0, at).trim(),
+    text
+      .slice(at)
+      .replace(/^\\[a-z]+/, '')
+      .trim(),
+  ];
+  return isName(exact) ? `${exact}=${rounded}` : exact;
+}
+
+const [LE, GE, NE, IN] = ['\u0002', '\u0003', '\u0004', '\u0005'];
+const SEPARATORS = `=<>${LE}${GE}${NE}${IN}`;
+const MARKS: Readonly<Record<string, string>> = { le: LE, ge: GE, ne: NE, in: IN };
+const TURNED: Readonly<Record<string, string>> = { '>': '<', [GE]: LE };
+
+function signsBetween(marked: string, terms: readonly string[]): string[] {
+  const signs: string[] = [];
+  let at = 0;
+  for (const term of terms.slice(0, -1)) {
+    at = marked.indexOf(term, at) + term.length;
+    while (!SEPARATORS.includes(marked.charAt(at))) at++;
+    signs.push(marked.charAt(at));
+    at++;
+  }
+  return signs;
+}
+
+function namedValue(relation: Relation): { name: string; value: string } | null {
+  const [first = ''] = relation.terms;
+  const last = relation.terms.at(-1) ?? '';
+  if (relation.signs.some((sign) => sign !== '=')) return null;
+  // In `x=y=3` both x and y are 3.
+  const names = relation.terms.slice(0, -1).filter(isName);
+  if (isName(first)) return { name: names.toSorted().join('='), value: last };
+  return relation.terms.length === 2 && isName(last) ? { name: last, value: first } : null;
+}
+
+const SYMBOL =
+  "(?:[A-Za-z]|\\\\(?:alpha|beta|gamma|delta|theta|lambda|mu|rho|sigma|phi|omega|Delta|angle ?[A-Z]*|triangle ?[A-Z]*))'*(?:_\\{[^{}]*\\})?'*";
+const POINTS = "(?:[A-Z]'*(?:_\\{[^{}]*\\})?){2,5}";
+const NAME = new RegExp(
+  [
+    SYMBOL,
+    `${SYMBOL}(?:\\^\\{-1\\})?\\([^()]{1,20}\\)`,
+    POINTS,
+    `[a-z]_\\{[^{}]*\\}`,
+    `(?:${SYMBOL}|${POINTS}):(?:${SYMBOL}|${POINTS})`,
+    `\\|${POINTS}\\||\\[${POINTS}\\]|m?\\\\angle ?${POINTS}|\\\\overline\\{${POINTS}\\}|\\\\vec\\{${POINTS}\\}`,
+    `\\\\frac\\{${POINTS}\\}\\{${POINTS}\\}|\\\\frac\\{d[a-z]\\}\\{d[a-z]\\}`,
+    '\\\\(?:mathbf|vec)\\{[A-Za-z]\\}',
+    `\\((?:${SYMBOL}, ?)+${SYMBOL}\\)`,
+    `\\\\(?:sin|cos|tan) ?(?:${SYMBOL}|\\(${SYMBOL}\\)|\\\\angle ?${POINTS})`,
+    `[A-Za-z]{3,}|(?:[A-Za-z]+ )*[A-Za-z]* ?\\\\text\\{[^{}\\d]*\\}(?:_\\{[^{}]*\\})?`,
+  ]
+    .map((form) => `(?:${form})`)
+    .join('|')
+    .replace(/^(.*)$/s, '^(?:$1)$'),
+);
+
+/** Whether a term is only the name of a quantity (`x`, `a_{37}`, `f(x)`, `|AB|`, `(p, q)`, `V_{1}:V_{2}`), so that its value is the answer. */
+function isName(term: string): boolean {
+  return term.length <= 60 && NAME.test(term) && term !== 'e' && term !== 'i';
+}
+
+function proportional(a: Relation, b: Relation, symmetric: boolean): Equality {
+  const terms = [...a.terms, ...b.terms];
+  if (!terms.every(engineMayRead)) return false;
+  const relation: EngineQuestion['relation'] = symmetric ? 'proportional' : 'positively proportional';
+  return { ask: { relation, a: difference(a), b: difference(b) } };
+}
+
+function difference({ terms: [left = '', right = ''] }: Relation): string {
+  return `(${right})-(${left})`;
+}
 
 const ELEMENT =
   '(?:A[cglmrstu]|B[aehikr]?|C[adeflmnorsu]?|D[bsy]|E[rsu]|F[elmr]?|G[ade]|H[efgos]?|I[nr]?|Kr?|L[airuv]|M[cdgnot]|N[abdehiop]?|O[gs]?|P[abdmortu]?|R[abefghnu]|S[bcegimnr]?|T[abcehilms]|U|V|W|Xe|Yb?|Z[nr])';
@@ -32,31 +155,7 @@ export function sameTerms(a: string, b: string): boolean {
   return ARITHMETIC.test(a) && ARITHMETIC.test(b) && inOrder(a) === inOrder(b);
 }
 
-const BOLD = String.raw`\\(?:mathbf|vec|boldsymbol|bm)\{[^{}]*\}`;
-const SCRIPTS = String.raw`(?:'|_\{[^{}]*\}|\^\{[^{}]*\})*`;
-const TRANSPOSED = String.raw`(?:(?:${BOLD}|[A-Za-df-z]|\([A-Z ]+\))(?:_\{[^{}]*\})?\^\{(?:T|-T|t|\\(?:top|intercal|dagger|mathsf\{T\}|text\{T\}))\}|[A-Z](?:_\{[^{}]*\})?\^\{-1\})`;
-const MATRIX = `(?:${BOLD}|[A-Z])${SCRIPTS}`;
-/** Signs between factors; with a dot the product of two vectors may be in any order. */
-const BESIDE = String.raw`(?:\\times ?|\\otimes ?|\\circ ?| )?`;
-const MATRIX_PRODUCT = new RegExp(
-  [
-    `${BOLD}${SCRIPTS}${BESIDE}${BOLD}`,
-    String.raw`\\(?:mathbf|boldsymbol|bm)\{[A-Z]\}${SCRIPTS}\\cdot ?${BOLD}`,
-    String.raw`\\(?:mathbf|boldsymbol|bm)\{[A-Z]{2,}\}`,
-    String.raw`${TRANSPOSED}(?:\\cdot ?)?${BESIDE}(?:\(|${MATRIX}|[a-z])`,
-    String.raw`(?:\)|${MATRIX}|[a-z])(?:\\cdot ?)?${BESIDE}${TRANSPOSED}`,
-    String.raw`\([A-Z][A-Z ]+\)\^\{(?:T|-1|\\top)\}`,
-    // AB beside BA.
-    String.raw`(?<![A-Za-z])([A-Z]) ?(?!\1)([A-Z])(?![A-Za-z]).*(?<![A-Za-z])\2 ?\1(?![A-Za-z])`,
-  ].join('|'),
-);
-
-/** Whether a formula has a product of matrices or vectors, whose factors may not change places: `A^{T}B`, `\mathbf{a}\times\mathbf{b}`. */
-export function isMatrixProduct(text: string): boolean {
-  return /[A-Z]|\\(?:vec|mathbf|b)/.test(text) && MATRIX_PRODUCT.test(text);
-}
-
-/** Whether two formulas with such products differ only in the order of their terms. */
+/** Whether two formulas with products of matrices differ only in the order of their terms. */
 export function sameTermsOfMatrices(a: string, b: string): boolean {
   const [left, right] = [a, b].map((text) => {
     const terms = splitTopLevel(text.replace(/\\cdot ?| /g, '').replace(/(?<=[^+^{-])-/g, '+-'), '+');

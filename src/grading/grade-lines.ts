@@ -1,7 +1,6 @@
 /** How does `colloquy grade` grade answers or whole responses, one JSON object a line? */
 import type { Writable } from 'node:stream';
-import { extractAnswer } from '../algorithm/answer.ts';
-import { equalsOneOf } from '../algorithm/consensus.ts';
+import { equalsOneOf, extractAnswer } from '../algorithm/answer.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
 import type { Grader } from './grader.ts';
 

@@ -1,16 +1,18 @@
 /** How is an answer written in one spelling, before it is compared? */
-import { braceArguments, isBalanced, OR } from './brackets.ts';
+import { braceArguments, isBalanced, OR } from './expression.ts';
 import { chemicalFormula } from './formula.ts';
-import { fractionWord, numberWord, ordinalWord } from './number-words.ts';
-import { inBase, numeralForms, repeatingDecimals } from './numbers.ts';
 import {
   backslashFunctions,
   dateInWords,
+  fractionWord,
   listedWords,
   numberList,
+  numberWord,
+  ordinalWord,
   outsideText,
   wordKey,
-} from './plain-words.ts';
+} from './words.ts';
+import { inBase, numeralForms, repeatingDecimals } from './numbers.ts';
 import { canonicalCommands, unicodeToLatex } from './symbols.ts';
 
 /** The greatest length of an answer that is normalised, in characters. Longer ones are compared as they are, so that every rule is fast. */

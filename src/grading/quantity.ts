@@ -1,5 +1,5 @@
 /** Which part of an answer is its value, and which is its unit? */
-import { multiplier } from './number-words.ts';
+import { multiplier } from './words.ts';
 import { parseRational } from './numbers.ts';
 import { unitMeanings } from './unit-names.ts';
 import { parseUnitWords, severalWords, type Unit } from './units.ts';

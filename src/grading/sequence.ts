@@ -1,6 +1,6 @@
 /** When are two answers with several values equal: lists, intervals, sets, matrices? */
-import { enclosed, ITEM_SEPARATORS, OR, splitTopLevel } from './brackets.ts';
-import { allOf, type Equality } from './equality.ts';
+import { enclosed, ITEM_SEPARATORS, OR, splitTopLevel } from './expression.ts';
+import { allOf, type Equality } from './engine.ts';
 
 /** Several values in one answer. `open` and `close` are the brackets, empty for a list without brackets. */
 export interface Sequence {

@@ -1,5 +1,5 @@
 /** Which unit do words behind a value name, and do two values have the same unit? */
-import { isNumberWord, multiplier } from './number-words.ts';
+import { isNumberWord, multiplier } from './words.ts';
 import { chineseUnit } from './chinese-units.ts';
 import { SEVERAL_WORDS, unitMeanings } from './unit-names.ts';
 

@@ -3,18 +3,26 @@ import { join, resolve } from 'node:path';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
 import type { HubTask } from '../config/tasks.ts';
-import { goldAfter, mathGold, ownGold, whyNeverGiven, whyUnreadable } from '../grading/gold.ts';
+import { goldAfter, mathGold, ownGold, whyNeverGiven, whyUnreadable } from '../grading/grader.ts';
 import { fileBlobs } from '../store/blobs-file.ts';
 import { writeAtomically } from '../store/files/atomic.ts';
 import { isOffline } from '../store/hub-access.ts';
 import { DatasetNotReachable } from './errors.ts';
-import { decontaminated } from './hub-task.ts';
-import { askHub, cacheOf, type DatasetVersion, hubFile } from './hub.ts';
+import { decontaminated } from './hub.ts';
+import {
+  askHub,
+  cacheOf,
+  chosenConfig,
+  type DatasetVersion,
+  hubFile,
+  layoutOf,
+  type Listed,
+  splitFiles,
+} from './dataset-files.ts';
 import { ownRows } from './own-files.ts';
 import { requireDataFolder } from './row-files.ts';
 import { readProblems, type ReadProblems, type RowShape } from './rows.ts';
 import { drawn, drawnTexts, leftOut, poolOf, repeats, requireEnough } from './select.ts';
-import { chosenConfig, layoutOf, type Listed, splitFiles } from './dataset-layout.ts';
 import { apartFrom, byText, type ByText, type Problem, type Source, type Splits, type Task } from './task.ts';
 
 /** The task of any dataset of the hub. */

@@ -1,31 +1,144 @@
+/** Tasks from datasets of the Hugging Face hub that Colloquy knows: their splits, and the training questions that other sets have too. */
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { pathExists } from '../config/load.ts';
-import { type HubDataset, hubDatasets } from '../config/hub-datasets.ts';
-import type { DatasetTask } from '../config/tasks.ts';
-import { StoreNotWritable } from '../store/errors.ts';
-import { writeAtomically } from '../store/files/atomic.ts';
-import { causeOf, hubToken, hubUrl, isHubToken, isOffline, watchedFetch } from '../store/hub-access.ts';
+import { type HubDataset, hubDatasets } from '../config/names.ts';
+import type { DatasetTask, OtherSet } from '../config/tasks.ts';
 import { requireDataFolder } from './row-files.ts';
+import { hubFile } from './dataset-files.ts';
+import { InvalidTaskFile } from './errors.ts';
 import {
-  DatasetFileUnknown,
-  DatasetNotAllowed,
-  DatasetNotReachable,
-  DatasetUnknown,
-  InvalidTaskFile,
-} from './errors.ts';
-import type { Problem } from './task.ts';
+  apartFrom,
+  type ByText,
+  byText,
+  type LeftOut,
+  type Problem,
+  type Splits,
+  type Task,
+} from './task.ts';
 import {
+  filledText,
   gsm8kRows,
   math500Rows,
   mathRows,
   mmluRows,
-  readProblems,
   type ReadProblems,
+  readProblems,
+  rowOf,
   type RowShape,
 } from './rows.ts';
+import type { AnswerRules } from '../algorithm/answer.ts';
+import { drawn, leftOut, poolOf, repeats, requireEnough } from './select.ts';
+
+/** The task of a dataset of the hub. */
+export function hubTask(config: DatasetTask, answers: AnswerRules): Task {
+  return {
+    pool: async (seed, kept, signal) => poolOf(config, await datasetSplits(config, kept, signal), seed, kept),
+    // Only the split that measures is loaded.
+    heldOut: async (seed, signal) => {
+      const part = heldOutPart(config);
+      const questions = byText((await readPart(part, config.skip_unreadable ?? false, signal)).problems);
+      requireEnough('task.test_size', config.test_size, questions, nameOf(part));
+      return drawn(questions, config.test_size, { seed, purpose: `${config.kind}-heldout` });
+    },
+    answers,
+  };
+}
+
+/**
+ * The questions of a task from a dataset of the hub. What is held out depends on its own split alone; training questions that
+ * are anywhere in that split are left out, also where another seed would hold out others.
+ *
+ * @param kept the held-out questions of a series; null in its first night and without a series
+ * @throws as `readPart` and `decontaminated` do
+ */
+async function datasetSplits(
+  task: DatasetTask,
+  kept: readonly Problem[] | null,
+  signal?: AbortSignal,
+): Promise<Splits> {
+  const skip = task.skip_unreadable ?? false;
+  const parts = { training: trainingPart(task), heldOut: heldOutPart(task) };
+  const heldOut = nameOf(parts.heldOut);
+  const from = { training: nameOf(parts.training), heldOut, validation: heldOut };
+  const train = await readPart(parts.training, skip, signal);
+  const test = await readPart(parts.heldOut, skip, signal);
+  const measuring = byText([...test.problems, ...(kept ?? [])]);
+  const { apart, shared } = apartFrom(measuring, byText(train.problems));
+  const { training, removed } = await decontaminated(apart, task.decontaminate, signal);
+  return {
+    training,
+    heldOut: byText(kept ?? test.problems),
+    validation: byText(test.problems),
+    leftOut: [
+      ...leftOut(`questions of ${from.training} whose gold answer the grader cannot read`, train.unreadable),
+      ...leftOut(`questions of ${from.heldOut} whose gold answer the grader cannot read`, test.unreadable),
+      ...repeats(from.training, train.problems),
+      ...repeats(from.heldOut, test.problems),
+      ...leftOut(`training questions that ${from.heldOut} has too`, shared),
+      ...removed,
+    ],
+    from,
+  };
+}
+
+/**
+ * The training questions that none of the other sets has, by normalised text, and notes on the others. Nothing is held out
+ * or kept by it: it only takes away what must not be trained on.
+ *
+ * @throws as `readPart` and `readProblems` do
+ */
+export async function decontaminated(
+  training: ByText,
+  others: readonly OtherSet[] = [],
+  signal?: AbortSignal,
+): Promise<{ readonly training: ByText; readonly removed: readonly LeftOut[] }> {
+  let left = training;
+  const removed: LeftOut[] = [];
+  for (const other of others) {
+    const { name, problems } = await questionsOf(other, signal);
+    const { apart, shared } = apartFrom(byText(problems), left);
+    left = apart;
+    removed.push(...leftOut(`training questions that ${name} has too`, shared));
+  }
+  return { training: left, removed };
+}
+
+async function questionsOf(
+  other: OtherSet,
+  signal?: AbortSignal,
+): Promise<{ readonly name: string; readonly problems: readonly Problem[] }> {
+  if (typeof other === 'string') {
+    const path = resolve(other);
+    await requireDataFolder(path);
+    return { name: path, problems: all(await readProblems(path, anyQuestion, true)) };
+  }
+  const { kind, revision = hubDatasets[kind].revision, dataset_path } = other;
+  const part = {
+    ...heldOutPart({ kind, revision, dataset_path }),
+    setting: 'its dataset_path in task.decontaminate',
+  };
+  return { name: nameOf(part), problems: all(await readPart(part, true, signal)) };
+}
+
+/** Whether their gold answers can be read does not matter here. */
+function all({ problems, unreadable }: ReadProblems): Problem[] {
+  return [...problems, ...unreadable];
+}
+
+/** Rows with a question, under the name that most datasets or that MATH gives it. */
+const anyQuestion: RowShape = {
+  schema: z
+    .union(
+      [rowOf({ question: filledText }), rowOf({ problem: filledText })],
+      'expected a question or a problem',
+    )
+    .transform((row) => ({ text: 'question' in row ? row.question : row.problem, answer: '' })),
+  expected: 'an object {"question": "…"} or {"problem": "…"}',
+};
 
 /** A split of a dataset: where it is and what its rows are. */
-export type HubSplit = {
+type HubSplit = {
   readonly dataset: HubDataset;
   readonly split: string;
   /** Those of its rows that are asked, where they have levels. */
@@ -39,12 +152,12 @@ export type HubSplit = {
 };
 
 /** What is held out. */
-export type HeldOutSettings = Pick<DatasetTask, 'kind' | 'revision' | 'dataset_path'> & {
+type HeldOutSettings = Pick<DatasetTask, 'kind' | 'revision' | 'dataset_path'> & {
   readonly levels?: readonly number[] | undefined;
 };
 
 /** The part of a task that measures. */
-export function heldOutPart({ kind, levels, revision, dataset_path }: HeldOutSettings): HubSplit {
+function heldOutPart({ kind, levels, revision, dataset_path }: HeldOutSettings): HubSplit {
   return {
     dataset: hubDatasets[kind],
     split: 'test',
@@ -57,7 +170,7 @@ export function heldOutPart({ kind, levels, revision, dataset_path }: HeldOutSet
 }
 
 /** The part of a task that is trained on. */
-export function trainingPart(task: DatasetTask): HubSplit {
+function trainingPart(task: DatasetTask): HubSplit {
   if (task.kind !== 'math-500') {
     // MMLU's auxiliary_train comes from other tests and names no subjects; this split is of the same kind as the test split.
     return { ...heldOutPart(task), split: task.kind === 'mmlu' ? 'validation' : 'train' };
@@ -75,7 +188,7 @@ const shapeOf: Record<DatasetTask['kind'], (levels?: readonly number[]) => RowSh
 };
 
 /** What to call a part in messages, e.g. `EleutherAI/hendrycks_math (train, levels 1, 2, 3)`. */
-export function nameOf({ dataset, split, levels, folder }: HubSplit): string {
+function nameOf({ dataset, split, levels, folder }: HubSplit): string {
   const which = [
     split,
     ...(levels === undefined ? [] : [`levels ${levels.join(', ')}`]),
@@ -84,106 +197,12 @@ export function nameOf({ dataset, split, levels, folder }: HubSplit): string {
   return `${dataset.name} (${which.join(', ')})`;
 }
 
-/** A dataset of the hub at a commit. */
-export type DatasetVersion = {
-  readonly name: string;
-  /** The commit. */
-  readonly revision: string;
-  /** The setting that names a local copy instead, for messages. */
-  readonly setting: string;
-};
-
-/**
- * A file of a dataset in Hugging Face's own cache, where `hf download` and the Python libraries find it too; downloaded first
- * when it is not there. Obeys the variables that those obey: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE.
- *
- * @param path within the dataset
- * @returns its absolute path
- * @throws DatasetNotReachable, DatasetFileUnknown, DatasetNotAllowed
- */
-export async function hubFile(version: DatasetVersion, path: string, signal?: AbortSignal): Promise<string> {
-  const { name, revision } = version;
-  const cached = join(await cacheOf(name), 'snapshots', revision, path);
-  if (pathExists(cached)) return cached;
-  if (isOffline()) {
-    throw new DatasetNotReachable(version, path, `HF_HUB_OFFLINE is set, and ${cached} is not there`);
-  }
-  const bytes = await askHub(version, path, signal, async ({ downloadFile }, asked) => {
-    // Plain HTTP from one host is what mirrors and proxies can serve.
-    const blob = await downloadFile({
-      repo: { type: 'dataset', name },
-      revision,
-      path,
-      ...asked,
-      xet: false,
-    });
-    if (blob === null) throw new DatasetFileUnknown(version, path);
-    const bytes = new Uint8Array(await blob.arrayBuffer());
-    if (bytes.length !== blob.size) throw new Error(`${bytes.length} of ${blob.size} bytes came`);
-    return bytes;
-  });
-  await writeAtomically(cached, [bytes]).catch((error: unknown) => {
-    if (!(error instanceof StoreNotWritable)) throw error;
-    const why = `the cache cannot be written (${causeOf(error)}); set HF_HOME to a folder that can be`;
-    throw new DatasetNotReachable(version, path, why, { cause: error });
-  });
-  return cached;
-}
-
-/** The folder of a dataset in Hugging Face's own cache. */
-export async function cacheOf(name: string): Promise<string> {
-  const { getHFHubCachePath, getRepoFolderName } = await hubLibrary();
-  return join(getHFHubCachePath(), getRepoFolderName({ type: 'dataset', name }));
-}
-
-/** Only now, as most workers never load a dataset, and this library takes its time to be loaded. */
-const hubLibrary = async () => import('@huggingface/hub');
-
-/** What each question to the hub says beside what it asks for. */
-type Asked = { readonly hubUrl: string; readonly fetch: typeof fetch; readonly accessToken?: string };
-
-/**
- * Asks the hub about a dataset. It gets the token only where it asks for one, so that public datasets do not depend on it.
- *
- * @param path what is asked for, for messages
- * @throws DatasetUnknown, DatasetNotAllowed, DatasetNotReachable
- */
-export async function askHub<Result>(
-  version: DatasetVersion,
-  path: string,
-  signal: AbortSignal | undefined,
-  ask: (library: Awaited<ReturnType<typeof hubLibrary>>, asked: Asked) => Promise<Result>,
-): Promise<Result> {
-  const library = await hubLibrary();
-  const { fetch, refusal } = watchedFetch(signal);
-  const asked: Asked = { hubUrl: hubUrl(), fetch };
-  const found = await hubToken();
-  // The library sends no other tokens than the hub's.
-  const mayAgain = found !== null && isHubToken(found.token);
-  for (let again = false; ; again = true) {
-    try {
-      return await ask(library, again && found !== null ? { ...asked, accessToken: found.token } : asked);
-    } catch (cause) {
-      signal?.throwIfAborted();
-      if (cause instanceof DatasetFileUnknown) throw cause;
-      const refused = refusal(cause);
-      const isLocked = refused !== null && [401, 403].includes(refused.status);
-      if (isLocked && mayAgain && !again) continue;
-      const isGated = refused?.code === 'GatedRepo' || /gated|restricted/i.test(refused?.words ?? '');
-      const isMissing = refused?.code === 'RepoNotFound' || refused?.code === 'RevisionNotFound';
-      if (refused !== null && isMissing && !isGated) throw new DatasetUnknown(version, refused, again);
-      if (refused !== null && isLocked) throw new DatasetNotAllowed(version, refused, found?.from ?? null);
-      throw new DatasetNotReachable(version, path, `${hubUrl()}: ${causeOf(cause)}`, { cause });
-    }
-  }
-}
-
 /**
  * The questions of a part of a dataset, from all its files.
  *
  * @throws as `datasetFiles` and `readProblems` do
  */
-export async function readPart(
+async function readPart(
   part: HubSplit,
   skipUnreadable: boolean,
   signal?: AbortSignal,
@@ -206,7 +225,7 @@ export async function readPart(
  * @throws InvalidTaskFile when the local copy has not all of them
  * @throws DatasetNotReachable
  */
-export async function datasetFiles(part: HubSplit, signal?: AbortSignal): Promise<string[]> {
+async function datasetFiles(part: HubSplit, signal?: AbortSignal): Promise<string[]> {
   const { dataset, split, revision, folder, setting } = part;
   const paths = dataset.configs.map((config) =>
     dataset.file.replace('{config}', config).replace('{split}', split),

@@ -1,12 +1,18 @@
 /** Which task does a config describe, and which questions of it does an experiment, or a night of a series, have? */
-import { type AnswerRules, shortAnswers } from '../algorithm/answer.ts';
-import { type GoldLabel, goldOf, type HeldOutQuestion, type Question } from '../algorithm/question.ts';
+import {
+  type AnswerRules,
+  type GoldLabel,
+  goldOf,
+  type HeldOutQuestion,
+  type Question,
+  shortAnswers,
+} from '../algorithm/answer.ts';
 import type { TaskConfig } from '../config/tasks.ts';
 import { createGrader } from '../grading/grader.ts';
 import { anyDatasetTask } from './any-dataset.ts';
 import { arithmeticTask } from './arithmetic.ts';
 import { ScorerUnknown } from './errors.ts';
-import { hubTask } from './hub-task.ts';
+import { hubTask } from './hub.ts';
 import { ownFilesTask } from './own-files.ts';
 import { createScorer, loadScorers, type Scorer, type ScorerConfig } from './scorer.ts';
 import { type Asked, freshQuestions } from './select.ts';

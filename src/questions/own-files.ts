@@ -3,13 +3,13 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { AnswerRules } from '../algorithm/answer.ts';
 import { InvalidConfig } from '../config/faults.ts';
-import { hasValidation } from '../config/guard.ts';
+import { hasValidation } from '../config/limits.ts';
 import { type ConfigInput, isConfigInput } from '../config/load.ts';
 import type { HubTask, JsonlTask } from '../config/tasks.ts';
 import { requireDataFolder } from './row-files.ts';
-import { ownGold, whyNeverGiven, whyUnreadable } from '../grading/gold.ts';
+import { ownGold, whyNeverGiven, whyUnreadable } from '../grading/grader.ts';
 import { InvalidTaskFile } from './errors.ts';
-import { decontaminated } from './hub-task.ts';
+import { decontaminated } from './hub.ts';
 import {
   apartFrom,
   type ByText,

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { isConfigInput } from '../config/load.ts';
-import { gsm8kGold, mathGold, whyUnreadable } from '../grading/gold.ts';
+import { gsm8kGold, mathGold, whyUnreadable } from '../grading/grader.ts';
 import { InvalidTaskFile, type TaskFileFault, type UnreadableGold, UnreadableGoldAnswers } from './errors.ts';
 import type { Problem } from './task.ts';
 import { type Row, readRows } from './row-files.ts';

@@ -2,7 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import type { Gold } from '../algorithm/question.ts';
+import type { Gold } from '../algorithm/answer.ts';
 import { childEnvironment } from '../config/installation.ts';
 import { loadWorkerFile, type WorkerFile } from '../config/load.ts';
 import { ScorerEnded, ScorerReplyUnreadable, ScorerTooSlow } from './errors.ts';

@@ -1,7 +1,6 @@
 /** The port to where questions come from. A task knows its questions and what an answer to them is. Steps ask the task, and never look at its kind. */
 import { createHash } from 'node:crypto';
-import type { AnswerRules } from '../algorithm/answer.ts';
-import type { Gold } from '../algorithm/question.ts';
+import type { AnswerRules, Gold } from '../algorithm/answer.ts';
 
 /** Questions with gold answers, and what an answer to them is. test/questions/task.contract.ts runs for every kind. */
 export interface Task {

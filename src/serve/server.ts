@@ -2,9 +2,18 @@
 import { randomInt, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { EngineBusy, EngineRefused } from '../engines/errors.ts';
-import { PromptTooLong } from '../engines/too-long.ts';
-import { answerOf, chunks, completion, type ReplyHead } from './answer.ts';
-import { parseChatRequest, refusedOnLoopback, sendError, sendJson, ServeError } from './chat-request.ts';
+import { PromptTooLong } from '../engines/endpoint/refusals.ts';
+import {
+  answerOf,
+  chunks,
+  completion,
+  parseChatRequest,
+  refusedOnLoopback,
+  type ReplyHead,
+  sendError,
+  sendJson,
+  ServeError,
+} from './chat.ts';
 import type { Debaters } from './debaters.ts';
 
 export type FrontOptions = {

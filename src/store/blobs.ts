@@ -6,7 +6,7 @@
  *
  * Every write is all or nothing: at each moment, also after a kill or a power cut, a name has its old bytes or its new bytes or none.
  * `putOnce` is the only conditional write, because a shared folder can do no other. Code that needs "only if unchanged" puts a new name
- * with a growing number (see files/claim.ts). A read that fails throws the cause: it never returns null or other bytes instead. A change
+ * with a growing number (see files/take-over.ts). A read that fails throws the cause: it never returns null or other bytes instead. A change
  * by another host may become visible late, except to `putOnce`.
  */
 export interface Blobs {

@@ -1,7 +1,7 @@
 /** What does a night of a series read and leave? Its plan, in its own folder, and its entry in the series' ledger. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { HeldOutQuestion } from '../algorithm/question.ts';
+import type { HeldOutQuestion } from '../algorithm/answer.ts';
 import { isThere, type Place } from './blobs.ts';
 import { ArtifactDamaged, ArtifactMissing, NotVisibleYet, SeriesDamaged } from './errors.ts';
 import { readDocument } from './files/documents.ts';

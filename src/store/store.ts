@@ -10,7 +10,7 @@ import { fileBlobs } from './blobs-file.ts';
 import { openBucket } from './blobs-s3.ts';
 import { below, type Blobs, type Place, placeIn } from './blobs.ts';
 import { NotVisibleYet, OtherVersion } from './errors.ts';
-import type { JournalPlace } from './files/segments.ts';
+import type { JournalPlace } from './files/take-over.ts';
 
 /** Everything durable: what experiments leave, and from what they continue. Folders are made at the first write. */
 export type Store = {

@@ -1,6 +1,6 @@
 /** What is there to show: by the store, to which nothing here writes, and by Temporal? */
 import pLimit from 'p-limit';
-import { nothingUsed } from '../algorithm/budget.ts';
+import { nothingUsed } from '../algorithm/steering.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { chosenIteration } from '../algorithm/guard.ts';
 import { modelNames } from '../config/agents.ts';
@@ -11,9 +11,8 @@ import { plannedExperiments } from '../report/read/study.ts';
 import { foldersBelow, isThere } from '../store/blobs.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { configInForce } from '../store/records/config-changes.ts';
-import { experimentResultSchema } from '../store/records/result.ts';
+import { experimentResultSchema, usedSchema } from '../store/records/result.ts';
 import { evaluationRecordSchema } from '../store/records/rows.ts';
-import { usedSchema } from '../store/records/used.ts';
 import { type NightEntry, readLedger } from '../store/series.ts';
 import { type ExperimentFiles, experimentFiles, namesInStore, type Store } from '../store/store.ts';
 import { budgetText } from '../workflows/progress-table.ts';

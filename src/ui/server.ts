@@ -17,7 +17,7 @@ import { rendered, styleSheet } from '../report/parts/page.tsx';
 import { loadReportData } from '../report/read/experiment.ts';
 import { accuracyTables } from '../report/read/study.ts';
 import { accuracyChartOf, experimentCharts, seriesChart } from '../report/write.ts';
-import { refusedOnLoopback } from '../serve/chat-request.ts';
+import { refusedOnLoopback } from '../serve/chat.ts';
 import { below, isThere, type Place } from '../store/blobs.ts';
 import { readDocument } from '../store/files/documents.ts';
 import { experimentFiles, type Store, studyFiles } from '../store/store.ts';

@@ -1,11 +1,17 @@
 /** What can this machine do, and what does an experiment need of it that it lacks? For `colloquy doctor`. */
 import { availableParallelism, totalmem } from 'node:os';
 import { type EndpointConfig, loadEndpoints, servedForms } from '../config/endpoints.ts';
-import { baseModelsOf, type BaseModelOfConfig, iterationsOf } from '../config/agents.ts';
+import {
+  type BaseModelOfConfig,
+  baseModelsOf,
+  isLoadedHere,
+  iterationsOf,
+  modelFaults,
+  modelLocation,
+} from '../config/agents.ts';
 import type { ExperimentConfig } from '../config/experiment.ts';
 import { tools } from '../config/installation.ts';
 import { called } from '../config/load.ts';
-import { isLoadedHere, modelFaults, modelLocation } from '../config/model-name.ts';
 import { defaultTrainer, loadTrainers, trainerAbilities } from '../config/trainers.ts';
 import { servingFaults } from '../config/training-plan.ts';
 import { endpointText } from '../engines/endpoint/reach.ts';

@@ -6,7 +6,7 @@ import {
   log,
   patched,
 } from '@temporalio/workflow';
-import { secondsWithin, usedUp, withTokens } from '../algorithm/budget.ts';
+import { secondsWithin, usedUp, withTokens } from '../algorithm/steering.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import { maximumAttempts, isDamage, isInvalidConfig, isWorkerShutdown, reasonOf } from './temporal.ts';
 import type { ExperimentResult, Warning } from '../store/records/result.ts';

@@ -2,7 +2,7 @@ import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import type { Plan } from '../activities/steps/prepare.ts';
 import { type Agent, baseAgents, distilledModel } from '../algorithm/agents.ts';
-import { freshBudget } from '../algorithm/budget.ts';
+import { freshBudget } from '../algorithm/steering.ts';
 import type { ExperimentResult, NightOutcome } from '../store/records/result.ts';
 import { continueOnCurrentVersion, failuresThatEndARun, isDamage } from './temporal.ts';
 import { createRunControl, type RunControl } from './control.ts';

@@ -2,7 +2,7 @@ import type { BuiltDataset } from '../activities/steps/build-datasets.ts';
 import type { ShardSummary } from '../activities/steps/debate.ts';
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import { type Agent, modelOf } from '../algorithm/agents.ts';
-import { noneCutOff } from '../algorithm/finish-reasons.ts';
+import { noneCutOff } from '../algorithm/measures/cost.ts';
 import type { Model } from '../store/models.ts';
 import type { ExperimentResult } from '../store/records/result.ts';
 import type { RunControl } from './control.ts';

@@ -1,5 +1,5 @@
 import { distilledModel } from '../algorithm/agents.ts';
-import { type Budget, type BudgetKind, budgetKinds, raisedLimits, usedUp } from '../algorithm/budget.ts';
+import { type Budget, type BudgetKind, budgetKinds, raisedLimits, usedUp } from '../algorithm/steering.ts';
 import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
 import type { PairedTest } from '../algorithm/measures/tests.ts';
 import { chance, count, duration, listed, withError } from '../text/figures.ts';

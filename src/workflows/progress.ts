@@ -1,7 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Plan } from '../activities/steps/prepare.ts';
 import type { Agent } from '../algorithm/agents.ts';
-import type { Budget } from '../algorithm/budget.ts';
+import type { Budget } from '../algorithm/steering.ts';
 import { guardCourse, type GuardFigures, guardSentence } from '../algorithm/guard.ts';
 import type { Evaluation } from '../algorithm/evaluation.ts';
 import type { Model } from '../store/models.ts';

@@ -6,7 +6,7 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import type { PlannedCell, StudyResult } from '../activities/steps/study.ts';
-import { type Budget, usedUp } from '../algorithm/budget.ts';
+import { type Budget, usedUp } from '../algorithm/steering.ts';
 import type { MethodName } from '../algorithm/methods.ts';
 import { blackOnWhite, fenced, markdownTable, shellWord } from '../text/safe-text.ts';
 import { budgetText, raisedSettings } from './progress-table.ts';

@@ -12,7 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PlannedCell, StudyResult } from '../activities/steps/study.ts';
-import { type Limits, nothingUsed, usedUp, withLimits } from '../algorithm/budget.ts';
+import { type Limits, nothingUsed, usedUp, withLimits } from '../algorithm/steering.ts';
 import { continueOnCurrentVersion, inWindow, failuresThatEndARun, reasonOf } from './temporal.ts';
 import type { experiment } from './experiment.ts';
 import { steps } from './steps.ts';

@@ -9,7 +9,7 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import type { About } from '../activities/steps/prepare.ts';
-import { type Budget, withTime } from '../algorithm/budget.ts';
+import { type Budget, withTime } from '../algorithm/steering.ts';
 import { currentDetails } from './waiting-notes.ts';
 import {
   type ExperimentState,

@@ -1,6 +1,6 @@
 import { ApplicationFailure, condition, defineSignal, log, setHandler } from '@temporalio/workflow';
 import type { UpdateDefinition } from '@temporalio/common';
-import { budgetKinds, usedUp, withLimits } from '../algorithm/budget.ts';
+import { budgetKinds, usedUp, withLimits } from '../algorithm/steering.ts';
 import { listed } from '../text/figures.ts';
 import { reasonOf } from './temporal.ts';
 import { amountText, budgetText, progressTable } from './progress-table.ts';

@@ -1,6 +1,5 @@
 /** What do people read about a run in the Temporal UI, and in the terminal where it waits for them? */
-import { raisedLimits } from '../algorithm/budget.ts';
-import { changeableNow } from '../algorithm/changeable.ts';
+import { changeableNow, raisedLimits } from '../algorithm/steering.ts';
 import { type Accuracy, accuracyInterval } from '../algorithm/measures/answers.ts';
 import { errorInPoints, evaluationName, interval95, percent, pValue, splitPlace } from '../text/figures.ts';
 import {

@@ -2,7 +2,7 @@ import { type ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { activity, type Dependencies, type Running } from '../../src/activities/activity.ts';
 import { EngineRefused } from '../../src/engines/errors.ts';
-import { onAbort } from '../../src/engines/abort.ts';
+import { onAbort } from '../../src/engines/waiting.ts';
 import { activityEnvironment, beatsOf } from '../support/run-step.ts';
 
 /** No step of these tests uses any. */

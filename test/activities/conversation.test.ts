@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { allOrFirstFailure, createAdmission, type Need } from '../../src/activities/asking/conversation.ts';
-import { onAbort } from '../../src/engines/abort.ts';
+import { onAbort } from '../../src/engines/waiting.ts';
 import { ClaimLost } from '../../src/store/errors.ts';
 
 const never = new AbortController().signal;

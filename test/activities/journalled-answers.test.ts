@@ -8,10 +8,10 @@ import {
   openAnswerJournal,
 } from '../../src/activities/asking/journalled-answers.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
-import type { Message } from '../../src/algorithm/prompts.ts';
+import type { Message } from '../../src/algorithm/agents.ts';
 import { experimentConfigSchema } from '../../src/config/experiment.ts';
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
-import { claim } from '../../src/store/files/claim.ts';
+import { claim } from '../../src/store/files/take-over.ts';
 import { completion, json, serve } from '../engines/fixtures/http-server.ts';
 import { modelNamed } from '../support/models.ts';
 import { placeAt } from '../support/places.ts';

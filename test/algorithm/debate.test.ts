@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { debate, type DebateSettings, type Utterance } from '../../src/algorithm/debate.ts';
-import { critiquePrompt, firstPrompt, promptSets } from '../../src/algorithm/prompts.ts';
+import { critiquePrompt, firstPrompt, promptSets } from '../../src/algorithm/agents.ts';
 import { hostileTexts } from './hostile-texts.ts';
 import {
   anyScript,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import type { AnswerRules } from '../../src/algorithm/answer.ts';
+import type { AnswerRules, Question } from '../../src/algorithm/answer.ts';
 import { type Debate, debate } from '../../src/algorithm/debate.ts';
 import {
   type AgreementWindow,
@@ -12,7 +12,6 @@ import {
   labelByGold,
   withLabelVote,
 } from '../../src/algorithm/labelled-debate.ts';
-import type { Question } from '../../src/algorithm/question.ts';
 import { preferencePairs } from '../../src/algorithm/objectives.ts';
 import { anyExamples, criticRows, generationRows, sampleSettings } from './dataset-rows.ts';
 import {

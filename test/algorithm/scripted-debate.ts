@@ -1,7 +1,6 @@
-import { type AnswerRules, shortAnswers } from '../../src/algorithm/answer.ts';
+import { type AnswerEquality, type AnswerRules, shortAnswers } from '../../src/algorithm/answer.ts';
 import * as fc from 'fast-check';
 import { baseAgents, critic, generation } from '../../src/algorithm/agents.ts';
-import type { AnswerEquality } from '../../src/algorithm/consensus.ts';
 import {
   type Debate,
   debate,

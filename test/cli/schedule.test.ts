@@ -10,7 +10,7 @@ import { writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
 import { manifestOf } from '../../src/store/models.ts';
 import { addToLedger, type NightEntry, type NightPlan } from '../../src/store/series.ts';
-import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../src/algorithm/measures/cost.ts';
 import { experimentFiles, openStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 import { colloquy } from './colloquy.ts';

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { trainerJobSchema } from '../../src/config/contract.ts';
 import { fineTuneConfigSchema } from '../../src/config/fine-tune.ts';
 import { projectRoot, tools } from '../../src/config/installation.ts';
-import { contractJsonSchema } from '../../src/config/page.ts';
+import { contractJsonSchema } from '../../src/config/write-schema.ts';
 
 const protocol = join(projectRoot, 'engine', 'colloquy_engine', 'protocol');
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
 import { loadConfigFile } from '../../src/config/load.ts';
-import { configJsonSchema } from '../../src/config/page.ts';
+import { configJsonSchema } from '../../src/config/write-schema.ts';
 import { presets, resolveConfig, switchable } from '../../src/config/resolve.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
 

@@ -5,7 +5,7 @@ import { methodNames } from '../../src/algorithm/methods.ts';
 import { InvalidConfig } from '../../src/config/faults.ts';
 import { projectRoot } from '../../src/config/installation.ts';
 import { experimentNameSchema } from '../../src/config/names.ts';
-import { configurationPage, studyJsonSchema } from '../../src/config/page.ts';
+import { configurationPage, studyJsonSchema } from '../../src/config/write-schema.ts';
 import { resolveStudy, studyPresets } from '../../src/config/study.ts';
 
 const read = (...path: string[]) => readFileSync(join(projectRoot, ...path), 'utf8');

@@ -2,13 +2,19 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type MethodName, methodNames, methods } from '../../src/algorithm/methods.ts';
 import type { ObjectiveName } from '../../src/algorithm/objectives.ts';
-import { didMove, expectedDatasets, optimiserSteps } from '../../src/algorithm/training-steps.ts';
+import { didMove } from '../../src/store/records/iteration.ts';
+import {
+  expectedDatasets,
+  expectedFineTunes,
+  optimiserSteps,
+  servingFaults,
+  trainingFaults,
+} from '../../src/config/training-plan.ts';
 import { trainerSettings, type TrainerSettings } from '../../src/config/contract.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { storedConfigSchema } from '../../src/config/experiment.ts';
 import { resolveStudy, studyPresets } from '../../src/config/study.ts';
 import { servedForms } from '../../src/config/endpoints.ts';
-import { expectedFineTunes, servingFaults, trainingFaults } from '../../src/config/training-plan.ts';
 import { modelKey } from '../../src/store/models.ts';
 import { sampleSettings } from '../algorithm/dataset-rows.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Message } from '../../src/algorithm/prompts.ts';
+import type { Message } from '../../src/algorithm/agents.ts';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { createEndpoints, type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
 import { EngineClosed, OtherWeights, WholeModelsUnsupported } from '../../src/engines/errors.ts';

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import type { Needs } from '../../src/engines/endpoint/examination.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
-import { isTooLong } from '../../src/engines/too-long.ts';
+import { isTooLong } from '../../src/engines/endpoint/refusals.ts';
 import { onEvent } from '../../src/observe/events.ts';
 import { errorOf } from '../support/error-of.ts';
 import { adapterNamed, modelNamed } from '../support/models.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
-import { isTooLong } from '../../src/engines/too-long.ts';
+import { isTooLong } from '../../src/engines/endpoint/refusals.ts';
 import { onEvent } from '../../src/observe/events.ts';
 import type { Model } from '../../src/store/models.ts';
 import { errorOf } from '../support/error-of.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../src/algorithm/measures/cost.ts';
 import { experimentConfigSchema } from '../../src/config/experiment.ts';
 import { writeDocument } from '../../src/store/files/documents.ts';
 import { writeRows } from '../../src/store/files/rows.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LabelledDebate } from '../../src/algorithm/labelled-debate.ts';
-import type { Message } from '../../src/algorithm/prompts.ts';
+import type { Message } from '../../src/algorithm/agents.ts';
 import { chatRow } from '../../src/algorithm/dataset.ts';
 import { openAiRow, preferenceRow } from '../../src/export/rows.ts';
 

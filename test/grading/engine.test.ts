@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createEngineThread, GraderEngineUnavailable } from '../../src/grading/engine.ts';
+import {
+  createEngineThread,
+  type EngineQuestion,
+  GraderEngineUnavailable,
+} from '../../src/grading/engine.ts';
 import { createGrader } from '../../src/grading/grader.ts';
-import type { EngineQuestion } from '../../src/grading/equality.ts';
 
 const timeout = 60_000;
 const easy: EngineQuestion = { relation: 'equal', a: '\\sqrt{12}', b: '2\\sqrt{3}' };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { whyUnreadable } from '../../src/grading/gold.ts';
+import { whyUnreadable } from '../../src/grading/grader.ts';
 import { ownCases } from './own-cases.ts';
 
 describe('a gold answer', () => {

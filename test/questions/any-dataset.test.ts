@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
-import { layoutOf } from '../../src/questions/dataset-layout.ts';
+import { layoutOf } from '../../src/questions/dataset-files.ts';
 import { type FakeHub, startFakeHub } from './fake-hub.ts';
 import { loadHeldOut, loadTask } from './load-task.ts';
 import { gsm8kRow, parquetOf, type Row, rows, writeRows } from './samples.ts';

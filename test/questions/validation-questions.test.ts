@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { guardOf } from '../../src/config/guard.ts';
+import { guardOf } from '../../src/config/limits.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { normalisedText } from '../../src/questions/task.ts';
 import { loadNight, loadTask } from './load-task.ts';

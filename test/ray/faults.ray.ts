@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrainerSettings } from '../../src/config/contract.ts';
 import type { RayConfig } from '../../src/config/trainers.ts';
-import { pause } from '../../src/engines/abort.ts';
+import { pause } from '../../src/engines/waiting.ts';
 import { createAttempts } from '../../src/engines/trainer/ray-attempts.ts';
 import { createRayCluster } from '../../src/engines/trainer/ray-cluster.ts';
 import { createRayTrainer } from '../../src/engines/trainer/ray.ts';

@@ -1,6 +1,6 @@
 /** A finished experiment's folder, as the pipeline would leave it: made up, but consistent, and the same each time. */
 import { join } from 'node:path';
-import { majorityVote } from '../../src/algorithm/consensus.ts';
+import { majorityVote, shortAnswers } from '../../src/algorithm/answer.ts';
 import { agreement, type Debate } from '../../src/algorithm/debate.ts';
 import { evaluate, markOf, outcomeOf, type Outcome } from '../../src/algorithm/evaluation.ts';
 import { draw } from '../../src/algorithm/random.ts';
@@ -9,7 +9,6 @@ import { writeDocument } from '../../src/store/files/documents.ts';
 import type { ExperimentResult } from '../../src/store/records/result.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
 import { placeAt } from '../support/places.ts';
-import { shortAnswers } from '../../src/algorithm/answer.ts';
 
 export type FixtureOptions = {
   readonly name?: string;

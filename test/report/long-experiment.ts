@@ -2,13 +2,12 @@
 import { join } from 'node:path';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
-import { majorityVote } from '../../src/algorithm/consensus.ts';
+import { majorityVote, shortAnswers } from '../../src/algorithm/answer.ts';
 import { agreement } from '../../src/algorithm/debate.ts';
 import { type Outcome, outcomeOf } from '../../src/algorithm/evaluation.ts';
 import type { DebateRow } from '../../src/store/records/rows.ts';
 import { writeRows } from '../../src/store/files/rows.ts';
 import { placeAt } from '../support/places.ts';
-import { shortAnswers } from '../../src/algorithm/answer.ts';
 
 export type LongExperiment = {
   readonly questions: number;

@@ -1,5 +1,5 @@
 /** A study in a store, as its experiments would leave it, with outcomes that a test writes by hand. */
-import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../src/algorithm/measures/cost.ts';
 import { evaluate, markOf, type Outcome } from '../../src/algorithm/evaluation.ts';
 import { type MethodName, methods } from '../../src/algorithm/methods.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ArtifactMissing } from '../../src/store/errors.ts';
-import { openStepJournal } from '../../src/store/files/segments.ts';
+import { openStepJournal } from '../../src/store/files/take-over.ts';
 import { placeIn } from '../../src/store/blobs.ts';
 import { S3Refused, S3Unreachable } from '../../src/store/s3/errors.ts';
 import { errorOf } from '../support/error-of.ts';

@@ -3,14 +3,14 @@ import { request, type ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEndpoints } from '../../src/engines/endpoint/open.ts';
 import { EngineBusy } from '../../src/engines/errors.ts';
-import { PromptTooLong } from '../../src/engines/too-long.ts';
+import { PromptTooLong } from '../../src/engines/endpoint/refusals.ts';
 import {
   type AnsweredDebate,
   type AskOptions,
   type Debaters,
   openDebaters,
 } from '../../src/serve/debaters.ts';
-import { answerOf } from '../../src/serve/answer.ts';
+import { answerOf } from '../../src/serve/chat.ts';
 import { createFront } from '../../src/serve/server.ts';
 import { openStore } from '../../src/store/store.ts';
 import { completion, json, serve, type TestServer } from '../engines/fixtures/http-server.ts';

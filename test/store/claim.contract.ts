@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Blobs, type Place, placeIn } from '../../src/store/blobs.ts';
 import { ClaimLost, NotVisibleYet } from '../../src/store/errors.ts';
-import { type Claim, claim as claimWork, endClaims } from '../../src/store/files/claim.ts';
+import { type Claim, claim as claimWork, endClaims } from '../../src/store/files/take-over.ts';
 import { writeDocumentOnce } from '../../src/store/files/documents.ts';
 import { findRows, linesOf, readRows, writeRowsOnce } from '../../src/store/files/rows.ts';
 

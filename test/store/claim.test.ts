@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { placeIn } from '../../src/store/blobs.ts';
 import { fileBlobs } from '../../src/store/blobs-file.ts';
 import { ClaimLost } from '../../src/store/errors.ts';
-import { claim } from '../../src/store/files/claim.ts';
+import { claim } from '../../src/store/files/take-over.ts';
 import { laggingHosts } from '../support/lagging-blobs.ts';
 import { memoryBlobs } from '../support/memory-blobs.ts';
 import { claimContract } from './claim.contract.ts';

@@ -1,7 +1,7 @@
 import { cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { noneCutOff } from '../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../src/algorithm/measures/cost.ts';
 import { NotVisibleYet, SeriesDamaged } from '../../src/store/errors.ts';
 import { addToLedger, heldOutHash, heldOutOf, type NightEntry, readLedger } from '../../src/store/series.ts';
 import { openStore, seriesFiles, type Store } from '../../src/store/store.ts';

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../src/engines/endpoint/open.ts';
-import { createRequestSlots } from '../../src/engines/endpoint/request-slots.ts';
+import { createRequestSlots } from '../../src/engines/waiting.ts';
 
 /** Endpoints within this process: no HTTP, and every text is likely. For tests of what is done with texts of any length. */
 export function endpointsThatSay(

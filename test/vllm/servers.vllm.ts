@@ -13,7 +13,7 @@ import { createChatClient } from '../../src/engines/endpoint/chat-client.ts';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import type { Shortcoming } from '../../src/engines/endpoint/examination.ts';
 import { openEndpoint } from '../../src/engines/endpoint/open.ts';
-import { isTooLong } from '../../src/engines/too-long.ts';
+import { isTooLong } from '../../src/engines/endpoint/refusals.ts';
 import { embeddedModel, makeAdapter, modelFolder } from '../engines/fixtures/adapter.ts';
 import { modelNamed } from '../support/models.ts';
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Limits } from '../../src/algorithm/budget.ts';
+import type { Limits } from '../../src/algorithm/steering.ts';
 import {
   abortUpdate,
   holdSignal,

@@ -5,7 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { embeddedModel } from '../../src/config/experiment.ts';
 import { projectRoot } from '../../src/config/installation.ts';
-import { leastMove } from '../../src/algorithm/training-steps.ts';
+import { leastMove } from '../../src/store/records/iteration.ts';
 import { openDependencies, startWorkers } from '../../src/workers/start.ts';
 import type { experiment } from '../../src/workflows/experiment.ts';
 import { taskQueues } from '../../src/workflows/temporal.ts';

@@ -1,10 +1,9 @@
 /** What is a question taken through, and with how many others at once? */
 import type { Agent } from '../../algorithm/agents.ts';
 import { bootstrap } from '../../algorithm/bootstrap.ts';
-import type { AnswerRules } from '../../algorithm/answer.ts';
+import type { AnswerRules, GoldLabel, Question } from '../../algorithm/answer.ts';
 import { type Debate, debate, type DebateSettings, type Speak } from '../../algorithm/debate.ts';
 import { methods } from '../../algorithm/methods.ts';
-import type { GoldLabel, Question } from '../../algorithm/question.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { ArtifactMissing, ClaimLost } from '../../store/errors.ts';
 import { readPage } from '../../store/files/rows.ts';
@@ -12,7 +11,7 @@ import { type Model, untuned } from '../../store/models.ts';
 import { goldLabelSchema } from '../../store/records/rows.ts';
 import type { ExperimentFiles, QuestionSet } from '../../store/store.ts';
 import { getHeapStatistics } from 'node:v8';
-import { onAbort } from '../../engines/abort.ts';
+import { onAbort } from '../../engines/waiting.ts';
 
 export type DebateShard = {
   readonly experiment: string;

@@ -1,20 +1,24 @@
 /** How is a model asked, so that each answer is asked for once, however often a step is tried again, and whichever step has the request? */
 import { z } from 'zod';
-import { abortable } from '../../engines/abort.ts';
+import { abortable } from '../../engines/waiting.ts';
 import { appendAndRemember, type Entries, requireRoom } from '../../store/files/journal.ts';
-import { type JournalPlace, openStepJournal, type StepJournal } from '../../store/files/segments.ts';
 import { hash } from 'node:crypto';
 import type { Utterance } from '../../algorithm/debate.ts';
-import { withoutOldestTurn } from '../../algorithm/prompts.ts';
+import { withoutOldestTurn } from '../../algorithm/agents.ts';
 import { samplingOf, type SamplingSettings } from '../../config/agents.ts';
 import { templateVariables } from '../../config/server-contract.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoint } from '../../engines/endpoint/endpoint.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
-import { isTooLong, PromptTooLong } from '../../engines/too-long.ts';
+import { isTooLong, PromptTooLong } from '../../engines/endpoint/refusals.ts';
 import { emit } from '../../observe/events.ts';
-import type { Claim } from '../../store/files/claim.ts';
+import {
+  type Claim,
+  type JournalPlace,
+  openStepJournal,
+  type StepJournal,
+} from '../../store/files/take-over.ts';
 import { type Model, weightsOf } from '../../store/models.ts';
 import { atPlace, type Show } from '../activity.ts';
 

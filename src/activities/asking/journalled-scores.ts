@@ -1,13 +1,12 @@
 /** Which first answers does the measure of diversity look at, and what do the models think of them? Scores are journalled, as answers are. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
+import { type Agent, generation, type Message, modelOf } from '../../algorithm/agents.ts';
 import type { CrossScores, ResponseScore } from '../../algorithm/measures/diversity.ts';
-import type { Message } from '../../algorithm/prompts.ts';
 import type { TemplateVariables } from '../../config/server-contract.ts';
 import type { OnBusy } from '../../engines/endpoint/server-requests.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
-import type { Claim } from '../../store/files/claim.ts';
+import type { Claim } from '../../store/files/take-over.ts';
 import { appendAndRemember, type Entries, requireRoom } from '../../store/files/journal.ts';
 import { type Model, untuned, weightsOf } from '../../store/models.ts';
 import { inReportedSlot } from './journalled-answers.ts';

@@ -8,7 +8,7 @@ import { QuestionsLost } from '../../store/errors.ts';
 import { findKeptTwice, type KeptTwice, writeDocument, writeTwice } from '../../store/files/documents.ts';
 import { findRows } from '../../store/files/rows.ts';
 import { begunIterations, type ExperimentFiles, experimentFiles } from '../../store/store.ts';
-import { changeableNow, changeHoldsFrom, type Moment } from '../../algorithm/changeable.ts';
+import { changeableNow, changeHoldsFrom, type Moment } from '../../algorithm/steering.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
 import { type ConfigInput, mergeConfig } from '../../config/load.ts';
 import { configDifference, type Difference, resolveConfig } from '../../config/resolve.ts';

@@ -1,18 +1,23 @@
-import type { AnswerRules } from '../../algorithm/answer.ts';
+import type { AnswerRules, Question } from '../../algorithm/answer.ts';
+import {
+  addCutOff,
+  addEarlyStop,
+  countCutOff,
+  type CutOff,
+  type EarlyStop,
+  noEarlyStop,
+  noneCutOff,
+} from '../../algorithm/measures/cost.ts';
 import type { Speak } from '../../algorithm/debate.ts';
-import { addCutOff, countCutOff, type CutOff, noneCutOff } from '../../algorithm/finish-reasons.ts';
 import { labelByConsensus, withLabelVote } from '../../algorithm/labelled-debate.ts';
-import { addEarlyStop, type EarlyStop, noEarlyStop } from '../../algorithm/measures/cost.ts';
-import type { Question } from '../../algorithm/question.ts';
 import { baseModelsOf, hasSummaries, inTraining } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { consensusLabels } from '../../config/training-plan.ts';
 import type { Endpoints } from '../../engines/endpoint/open.ts';
 import { emit } from '../../observe/events.ts';
-import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
+import { type Claim, claim, endClaims, type JournalPlace } from '../../store/files/take-over.ts';
 import { findRows, readPage, streamRows, writeRowsOnce } from '../../store/files/rows.ts';
 import { openSpool, type Spool } from '../../store/files/journal.ts';
-import type { JournalPlace } from '../../store/files/segments.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import {

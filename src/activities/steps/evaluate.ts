@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AnswerRules } from '../../algorithm/answer.ts';
+import { type AnswerRules, goldOf } from '../../algorithm/answer.ts';
 import {
   evaluate as figures,
   type Evaluation,
@@ -12,7 +12,6 @@ import type { GuardFigures } from '../../algorithm/guard.ts';
 import { accuracy, lastVotes } from '../../algorithm/measures/answers.ts';
 import type { EarlyStop } from '../../algorithm/measures/cost.ts';
 import { pairedTest } from '../../algorithm/measures/tests.ts';
-import { goldOf } from '../../algorithm/question.ts';
 import { type ExperimentConfig } from '../../config/experiment.ts';
 import { readWarnings } from '../../report/read/experiment.ts';
 import { ArtifactDamaged, ArtifactMissing } from '../../store/errors.ts';

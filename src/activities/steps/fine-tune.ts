@@ -5,7 +5,7 @@ import { objectiveNames } from '../../algorithm/objectives.ts';
 import { trainerSettings, type TrainerSettings } from '../../config/contract.ts';
 import { InvalidConfig } from '../../config/faults.ts';
 import { defaultTrainer } from '../../config/trainers.ts';
-import { onAbort } from '../../engines/abort.ts';
+import { onAbort } from '../../engines/waiting.ts';
 import { requireSameWeights, resolveModel } from '../../engines/endpoint/base-model.ts';
 import { FineTuneStopped } from '../../engines/trainer/errors.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { type Agent, generation, modelOf } from '../../algorithm/agents.ts';
-import { answerClasses } from '../../algorithm/consensus.ts';
+import { answerClasses } from '../../algorithm/answer.ts';
 import {
   divergenceBetweenAgents,
   divergenceFromBase,
@@ -23,9 +23,8 @@ import {
   EngineRefused,
   PromptLogprobsUnsupported,
 } from '../../engines/errors.ts';
-import { type Claim, claim, endClaims } from '../../store/files/claim.ts';
+import { type Claim, claim, endClaims, openStepJournal } from '../../store/files/take-over.ts';
 import { findDocument, writeDocumentOnce } from '../../store/files/documents.ts';
-import { openStepJournal } from '../../store/files/segments.ts';
 import { type Model, requireModels } from '../../store/models.ts';
 import { type DiversityDocument, diversitySchema } from '../../store/records/rows.ts';
 import { type ExperimentFiles, experimentFiles } from '../../store/store.ts';

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidConfig } from '../../config/faults.ts';
 import { studyNameSchema } from '../../config/names.ts';
-import { type Limits, usedUp, type UsedSoFar } from '../../algorithm/budget.ts';
+import { type Limits, usedUp, type UsedSoFar } from '../../algorithm/steering.ts';
 import { resolveStudy, type Study, type StudyCell } from '../../config/study.ts';
 import { writeStudyReport } from '../../report/write.ts';
 import { writeDocument } from '../../store/files/documents.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';
-import { findFinished } from '../../store/records/result.ts';
-import { usedTogether } from '../../store/records/used.ts';
+import { findFinished, usedTogether } from '../../store/records/result.ts';
 import { experimentFiles, type Store, studyFiles } from '../../store/store.ts';
 import type { Dependencies, Running } from '../activity.ts';
 

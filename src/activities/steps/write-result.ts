@@ -25,7 +25,7 @@ import {
   rolledBack,
 } from '../../algorithm/guard.ts';
 import { type EarlyStop, tokensSaved } from '../../algorithm/measures/cost.ts';
-import { guardOf, hasValidation } from '../../config/guard.ts';
+import { guardOf, hasValidation } from '../../config/limits.ts';
 import { writeReport } from '../../report/write.ts';
 import { streamRows, writeRows } from '../../store/files/rows.ts';
 

@@ -1,5 +1,5 @@
 /** How much better is one method than another, on the questions that both answered, and how small a loss does a series' guard see? */
-import { ratioOverQuestions } from './ratio.ts';
+import { ratioOverQuestions } from './answers.ts';
 import { bootstrapDifference, type DifferenceInterval, type PairedTest, signFlipTest } from './tests.ts';
 
 /** What a method's answer to a question scored, exactly: `right` of `of` answers. Both are whole numbers. */

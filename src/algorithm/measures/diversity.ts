@@ -1,5 +1,5 @@
 /** How different are the agents (section 4 of the paper)? By likelihoods, by embeddings and by answers. */
-import { type Ratio, ratioOverQuestions } from './ratio.ts';
+import { type Ratio, ratioOverQuestions } from './answers.ts';
 
 /** The diversity of the agents' first responses to one question. A measure is null when it could not be measured. */
 export type QuestionDiversity = {

@@ -1,6 +1,11 @@
 /** How do answers change from one round to the next, and why? */
-import { classesInRound, type GradedAnswers, votesByClass } from './answers.ts';
-import { type Ratio, ratioOverQuestions } from './ratio.ts';
+import {
+  classesInRound,
+  type GradedAnswers,
+  type Ratio,
+  ratioOverQuestions,
+  votesByClass,
+} from './answers.ts';
 
 /** How answers changed from one round to the next. Counts of answers. */
 export type Flips = {

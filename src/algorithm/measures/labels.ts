@@ -2,7 +2,7 @@
 import type { DatasetRow } from '../dataset.ts';
 import type { Debate } from '../debate.ts';
 import { type AgreementWindow, isInWindow } from '../labelled-debate.ts';
-import { type Ratio, ratioOverQuestions } from './ratio.ts';
+import { type Ratio, ratioOverQuestions } from './answers.ts';
 
 /** The label of a training question, and the first answers that it divides, beside the gold answer. */
 export type JudgedLabel = {

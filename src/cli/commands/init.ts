@@ -1,6 +1,6 @@
 import { dirname, parse, relative, resolve } from 'node:path';
-import type { Limits } from '../../algorithm/budget.ts';
-import { budgetOutlook } from '../../config/budget.ts';
+import type { Limits } from '../../algorithm/steering.ts';
+import { budgetOutlook } from '../../config/estimate.ts';
 import { endpointsPath, loadEndpoints } from '../../config/endpoints.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
@@ -16,7 +16,7 @@ import {
   resolveTaskPaths,
   settingsOf,
 } from '../../config/load.ts';
-import { isEmbedded } from '../../config/model-name.ts';
+import { isEmbedded } from '../../config/agents.ts';
 import { requireOwnModel, resolveConfig } from '../../config/resolve.ts';
 import * as starter from '../../config/starter.ts';
 import { ColloquyError, UsageError } from '../../errors.ts';

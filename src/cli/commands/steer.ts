@@ -1,7 +1,6 @@
 /** The commands that steer a running experiment: each sends one update to its workflow. */
 import { InvalidArgumentError } from '@commander-js/extra-typings';
-import { usedUp } from '../../algorithm/budget.ts';
-import { changeableSettings } from '../../algorithm/changeable.ts';
+import { changeableSettings, usedUp } from '../../algorithm/steering.ts';
 import { settingsOf } from '../../config/load.ts';
 import type { ConfigChange } from '../../store/records/config-changes.ts';
 import {

@@ -1,6 +1,5 @@
 import { stringify } from 'yaml';
-import { budgetOutlook } from '../../config/budget.ts';
-import { type Estimate, estimate } from '../../config/estimate.ts';
+import { budgetOutlook, type Estimate, estimate } from '../../config/estimate.ts';
 import { type Preset, presets as experimentPresets } from '../../config/resolve.ts';
 import { studyPresets } from '../../config/study.ts';
 import { type ModelNeeds, neededByAll, type NeededModel, neededModels } from '../../config/model-needs.ts';

@@ -1,10 +1,9 @@
 /** What will an experiment take, and can this machine run it: questions, endpoint, model, trainer, tokens, disk, and time at speeds that this store has shown? */
 import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
 import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
-import { baseModelsOf, iterationsOf } from '../../config/agents.ts';
+import { baseModelsOf, iterationsOf, modelFaults } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { type ConfigFault, InvalidConfig } from '../../config/faults.ts';
-import { modelFaults } from '../../config/model-name.ts';
 import {
   defaultTrainer,
   loadTrainers,

@@ -2,7 +2,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { modelNames } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
-import { changeHoldsFrom } from '../../algorithm/changeable.ts';
+import { changeHoldsFrom } from '../../algorithm/steering.ts';
 import type { Difference } from '../../config/resolve.ts';
 import { isThere } from '../../store/blobs.ts';
 import { differenceFromBegun } from '../../store/records/config-changes.ts';

@@ -1,7 +1,7 @@
 /** Follows a study until it ends or needs a person, and prints how that ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { usedUp } from '../../algorithm/budget.ts';
+import { usedUp } from '../../algorithm/steering.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import { openStore, studyFiles } from '../../store/store.ts';
 import { terminalSafe } from '../../text/safe-text.ts';

@@ -2,14 +2,13 @@
 import { ColloquyError } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import { filesInManifest } from '../../store/models.ts';
-import { abortable } from '../abort.ts';
+import { abortable, createTurns } from '../waiting.ts';
 import { AdapterWithoutEffect, EngineAnswerInvalid, EngineRefused, OtherWeights } from '../errors.ts';
-import { AdapterNotFound } from './adapter-refusal.ts';
+import { AdapterNotFound } from './refusals.ts';
 import type { CanaryAnswer } from './protocol.ts';
 import type { ChatClient } from './chat-client.ts';
 import { createProofs, requireAllModules, trialName } from './proof.ts';
 import type { OnBusy } from './server-requests.ts';
-import { createTurns } from './request-slots.ts';
 
 /** The folder of the model with this content address, on the server's machine. */
 export type ModelFolder = (key: string) => Promise<string>;

@@ -1,7 +1,7 @@
 /** Which base model a name means where this worker runs, and whether it is still the one with which an experiment began. */
 import { join } from 'node:path';
 import { pathExists } from '../../config/load.ts';
-import { isHubId, modelLocation, modelPath } from '../../config/model-name.ts';
+import { isHubId, modelLocation, modelPath } from '../../config/agents.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import {
   cachedFiles,

@@ -1,5 +1,5 @@
 /** A client of one server of the OpenAI chat protocol: what can be asked of it, and what an answer has to be. */
-import type { Message } from '../../algorithm/prompts.ts';
+import type { Message } from '../../algorithm/agents.ts';
 import {
   canaryAnswerSchema,
   chatAnswerSchema,
@@ -17,10 +17,10 @@ import {
   PromptLogprobsUnsupported,
   TrainingImpossible,
 } from '../errors.ts';
-import { ContextFull } from '../too-long.ts';
-import { adapterRefusal } from './adapter-refusal.ts';
-import { type CanaryAnswer, canaryRequest } from './protocol.ts';
+import { adapterRefusal, ContextFull } from './refusals.ts';
 import {
+  type CanaryAnswer,
+  canaryRequest,
   chatPath,
   createCompleteSampling,
   embeddingsSchema,

@@ -1,7 +1,7 @@
 /** The port to whatever answers: what every kind of endpoint does (test/engines/endpoint.contract.ts). */
 import type { ResponseScore } from '../../algorithm/measures/diversity.ts';
 import type { ChatRequest, TemplateVariables, TrainingCheck } from '../../config/server-contract.ts';
-import type { Message } from '../../algorithm/prompts.ts';
+import type { Message } from '../../algorithm/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import type { ModelForm } from '../../config/fine-tune.ts';
 import type { Model } from '../../store/models.ts';
@@ -9,7 +9,7 @@ import type { UnneededAdapter } from './adapters.ts';
 import type { ChatCompletion } from './chat-client.ts';
 import type { ServingNeeds } from '../vllm/needs.ts';
 import type { Needs, Shortcoming } from './examination.ts';
-import type { RequestSlots } from './request-slots.ts';
+import type { RequestSlots } from '../waiting.ts';
 import type { OnBusy } from './server-requests.ts';
 
 /** Responses to the same messages, from any models. */

@@ -3,7 +3,7 @@
  * is there to read the answer, and nothing has been asked of the models yet.
  */
 import type { TemplateVariables } from '../../config/server-contract.ts';
-import type { Message } from '../../algorithm/prompts.ts';
+import type { Message } from '../../algorithm/agents.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { count, listed } from '../../text/figures.ts';
 import type { ChatClient, ChatCompletion } from './chat-client.ts';

@@ -4,7 +4,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { Axios, type GenericAbortSignal, isAxiosError } from 'axios';
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { onAbort } from '../abort.ts';
+import { onAbort } from '../waiting.ts';
 import { EngineAnswerInvalid, EngineClosed, EngineUnreachable } from '../errors.ts';
 
 export interface HttpClient {

@@ -1,20 +1,19 @@
 /** The kind `local`: the embedded engine, which this process starts, watches and starts again. */
 import { type EndpointConfig, servedForms } from '../../config/endpoints.ts';
-import { pause } from '../abort.ts';
+import { createRequestSlots, pause } from '../waiting.ts';
 import { EmbeddingsUnsupported, EngineUnreachable, ModelNotServed, OtherWeights } from '../errors.ts';
 import type { EnginePool } from '../process/engine-pool.ts';
 import type { RunningEngine } from '../process/engine-process.ts';
 import type { EngineDied } from '../process/supervisor.ts';
 import type { LiveEngines } from '../process/live-engines.ts';
 import { embeddedNeeds } from '../vllm/needs.ts';
-import { isDeath } from './adapter-refusal.ts';
+import { isDeath } from './refusals.ts';
 import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
 import { type ChatClient, createChatClient } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { examineTemplate } from './examination.ts';
 import { createModelServer, type ModelServer } from './model-server.ts';
 import { conversationOf } from './replicas.ts';
-import { createRequestSlots } from './request-slots.ts';
 
 export type LocalConfig = Extract<EndpointConfig, { kind: 'local' }>;
 

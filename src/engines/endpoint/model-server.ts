@@ -4,7 +4,7 @@ import { type ResponseScore, responseScore } from '../../algorithm/measures/dive
 import { ArtifactMissing } from '../../store/errors.ts';
 import type { BaseModel, Model } from '../../store/models.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { abortable } from '../abort.ts';
+import { abortable } from '../waiting.ts';
 import { AdaptersUnsupported, EngineRefused, PromptLogprobsUnsupported } from '../errors.ts';
 import type { LoadedAdapters } from './adapters.ts';
 import type { ChatClient, PromptToken } from './chat-client.ts';

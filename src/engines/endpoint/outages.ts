@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import { emit } from '../../observe/events.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { abortable, pause } from '../abort.ts';
+import { abortable, pause } from '../waiting.ts';
 import { EngineClosed, EngineFailed, EngineUnreachable } from '../errors.ts';
-import { isDeath } from './adapter-refusal.ts';
+import { isDeath } from './refusals.ts';
 
 /** Since when a server gives no answer, until when it is waited for, and what happened to the first request that got none. */
 export type NoAnswer = {

@@ -1,6 +1,6 @@
 /** The kind `vllm` without a URL: a vLLM server that this worker starts, watches and starts again. */
 import { servedForms, type VllmConfig } from '../../config/endpoints.ts';
-import { abortable } from '../abort.ts';
+import { abortable } from '../waiting.ts';
 import { createEnginePool, type EnginePool } from '../process/engine-pool.ts';
 import type { EngineProcess } from '../process/engine-process.ts';
 import type { LiveEngine, LiveEngines } from '../process/live-engines.ts';

@@ -11,7 +11,7 @@ import { FileRefused } from '../../store/errors.ts';
 import { AdapterWithoutEffect, AnsweredByAnother, EngineRefused } from '../errors.ts';
 import { type CanaryAnswer, distance } from './protocol.ts';
 import type { ChatClient } from './chat-client.ts';
-import type { Turns } from './request-slots.ts';
+import type { Turns } from '../waiting.ts';
 
 export interface Proofs {
   /**

@@ -1,11 +1,10 @@
 /** What is found of an endpoint and of its model, without a start of anything? For `colloquy doctor` and `colloquy validate`. */
-import type { BaseModelOfConfig } from '../../config/agents.ts';
+import { type BaseModelOfConfig, modelLocation } from '../../config/agents.ts';
 import { type EndpointConfig, urlsOf, type VllmConfig } from '../../config/endpoints.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { formOf } from '../../config/fine-tune.ts';
 import { tools } from '../../config/installation.ts';
 import { pathExists } from '../../config/load.ts';
-import { modelLocation } from '../../config/model-name.ts';
 import type { Store } from '../../store/store.ts';
 import { counted, gibibytes, listed } from '../../text/figures.ts';
 import { modelFacts, servingDeviceHere } from '../vllm/device.ts';

@@ -1,6 +1,6 @@
 /** Servers that this worker did not start: what endpoints of the kinds `vllm` and `openai` share. */
 import { type RemoteConfig, servedForms, withPath } from '../../config/endpoints.ts';
-import { abortable } from '../abort.ts';
+import { abortable, createRequestSlots } from '../waiting.ts';
 import { EngineFailed, EngineRefused, ModelNotServed, PromptLogprobsUnsupported } from '../errors.ts';
 import { createExpectations } from '../vllm/needs.ts';
 import { createLoadedAdapters, type LoadedAdapters, type ModelFolder, tidying } from './adapters.ts';
@@ -11,7 +11,6 @@ import { contextOf, examine, type Needs, type Shortcoming } from './examination.
 import { createHostedModels, createModelServer, type HostedName } from './model-server.ts';
 import type { Replica } from './replica-states.ts';
 import { createReplicas } from './replicas.ts';
-import { createRequestSlots } from './request-slots.ts';
 import type { ServerOptions } from './server-requests.ts';
 
 type RemoteServer = {

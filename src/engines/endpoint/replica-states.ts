@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
 import { count, listed } from '../../text/figures.ts';
-import { abortable } from '../abort.ts';
+import { abortable } from '../waiting.ts';
 import { EngineClosed, EngineUnreachable } from '../errors.ts';
 import { type CanaryAnswer, distance } from './protocol.ts';
 import type { Endpoint } from './endpoint.ts';

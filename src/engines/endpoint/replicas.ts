@@ -2,7 +2,7 @@
  * One endpoint of several servers with the same model. The requests of a conversation go to one server, which has its beginning in its cache, as
  * long as that server answers. Each request has its seed, so it does not matter which server answers.
  */
-import type { Message } from '../../algorithm/prompts.ts';
+import type { Message } from '../../algorithm/agents.ts';
 import { type Model, weightsOf } from '../../store/models.ts';
 import {
   AdapterWithoutEffect,
@@ -16,8 +16,7 @@ import {
   OtherWeights,
   PromptLogprobsUnsupported,
 } from '../errors.ts';
-import { ContextFull } from '../too-long.ts';
-import { AdapterNotFound, AdapterNotLoaded } from './adapter-refusal.ts';
+import { AdapterNotFound, AdapterNotLoaded, ContextFull } from './refusals.ts';
 import type { ChatCompletion } from './chat-client.ts';
 import type { Endpoint } from './endpoint.ts';
 import { sharedOrNamed, type Shortcoming } from './examination.ts';
@@ -29,7 +28,7 @@ import {
   type Replica,
   ReplicasDiffer,
 } from './replica-states.ts';
-import { createRequestSlots } from './request-slots.ts';
+import { createRequestSlots } from '../waiting.ts';
 import type { OnBusy } from './server-requests.ts';
 
 /**

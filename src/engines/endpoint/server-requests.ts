@@ -3,7 +3,7 @@
  * cost a whole shard, and one that gives no answer at all (outages.ts). Every other trouble is an error named after its cause.
  */
 import type { z } from 'zod';
-import { pause } from '../abort.ts';
+import { pause } from '../waiting.ts';
 import { EngineAnswerInvalid, EngineBusy, EngineUnreachable } from '../errors.ts';
 import { createHttpClient, type HttpAnswer, readApiKey, shownUrl, withoutKey } from './http.ts';
 import { createOutages, type NoAnswer } from './outages.ts';

@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { createRequestSlots } from '../endpoint/request-slots.ts';
+import { createRequestSlots } from '../waiting.ts';
 import type { EngineProcess, RunningEngine } from './engine-process.ts';
 
 export interface EnginePool {

@@ -1,5 +1,5 @@
 /** How many engines of a worker live at once, and for how long without work: each holds a whole model in memory. */
-import { abortable, pause } from '../abort.ts';
+import { abortable, pause } from '../waiting.ts';
 import type { EngineProcess } from './engine-process.ts';
 
 export interface LiveEngines {

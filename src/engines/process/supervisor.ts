@@ -3,7 +3,7 @@
  * embedded engine, the trainer and vLLM are all supervised by this.
  */
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { abortable, pause } from '../abort.ts';
+import { abortable, pause } from '../waiting.ts';
 import { EngineClosed } from '../errors.ts';
 import { lastCause } from './log-file.ts';
 import type { ExitStatus, ProcessGroup } from './process-group.ts';

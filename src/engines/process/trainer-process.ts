@@ -12,7 +12,7 @@ import {
 import { type TrainingCheck, trainingCheckedSchema } from '../../config/server-contract.ts';
 import { projectRoot, tools } from '../../config/installation.ts';
 import type { TrainerDevice } from '../../config/trainers.ts';
-import { abortable, onAbort } from '../abort.ts';
+import { abortable, onAbort } from '../waiting.ts';
 import { TrainingImpossible } from '../errors.ts';
 import type { GpuGate } from '../gpu-gate.ts';
 import { FineTuneFailed, TrainerExited, TrainerSpokeGarbage, TrainerStalled } from '../trainer/errors.ts';

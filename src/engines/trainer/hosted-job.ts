@@ -1,8 +1,8 @@
 /** A fine-tune at a server, from the moment that its job is known until its end: what it reports, and what becomes of it. */
-import { optimiserSteps } from '../../algorithm/training-steps.ts';
+import { optimiserSteps } from '../../config/training-plan.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import type { StoredManifest } from '../../store/models.ts';
-import { pause } from '../abort.ts';
+import { pause } from '../waiting.ts';
 import { EngineAnswerInvalid } from '../errors.ts';
 import { FineTuneFailed } from './errors.ts';
 import type { FineTuningApi, HostedJob, HostedStep } from './openai-api.ts';

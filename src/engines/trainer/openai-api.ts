@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { HostedSettings, HostedTrainerConfig } from '../../config/trainers.ts';
 import { withPath } from '../../config/endpoints.ts';
-import { pause } from '../abort.ts';
+import { pause } from '../waiting.ts';
 import { createServerRequests } from '../endpoint/server-requests.ts';
 import { EngineBusy, EngineFailed, EngineUnreachable } from '../errors.ts';
 

@@ -5,7 +5,7 @@ import type { TrainerDone, TrainerJob, TrainerProgress } from '../../config/cont
 import { trainerAbilities } from '../../config/trainers.ts';
 import { modelOutput, storeModel } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
-import { onAbort } from '../abort.ts';
+import { onAbort } from '../waiting.ts';
 import { resolveModel } from '../endpoint/base-model.ts';
 import {
   createTrainerProcess,

@@ -11,7 +11,7 @@ import { fileBlobs } from '../../store/blobs-file.ts';
 import { NotVisibleYet } from '../../store/errors.ts';
 import { type Store, storeIdentity } from '../../store/store.ts';
 import { shellQuoted } from '../../text/safe-text.ts';
-import { pause } from '../abort.ts';
+import { pause } from '../waiting.ts';
 import { parsedLine } from '../process/log-file.ts';
 import { RayJobIdTaken, RayUnreachable, TrainerSpokeGarbage } from './errors.ts';
 import { hasEnded, type JobState, type RayCluster } from './ray-cluster.ts';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { RayConfig } from '../../config/trainers.ts';
 import { counted } from '../../text/figures.ts';
-import { pause } from '../abort.ts';
+import { pause } from '../waiting.ts';
 import { EngineAnswerInvalid, EngineUnreachable } from '../errors.ts';
 import { createHttpClient, type HttpAnswer, readApiKey, withoutKey } from '../endpoint/http.ts';
 import { RayAnswerInvalid, RayCannotPlace, RayRefused, RayUnreachable } from './errors.ts';

@@ -8,7 +8,7 @@ import { type RayConfig, trainerAbilities } from '../../config/trainers.ts';
 import { findModel, removeCheckpoints, storeModel } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
 import { shellQuoted } from '../../text/safe-text.ts';
-import { pause } from '../abort.ts';
+import { pause } from '../waiting.ts';
 import { resolveModel } from '../endpoint/base-model.ts';
 import { EngineClosed } from '../errors.ts';
 import { logFileFor, openProgramLog, parsedLine } from '../process/log-file.ts';

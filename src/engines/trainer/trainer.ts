@@ -8,7 +8,7 @@ import type { TrainerAbilities } from '../../config/trainers.ts';
 import type { ArtifactRef } from '../../store/files/sealed.ts';
 import { type BaseModel, findModel, type Model } from '../../store/models.ts';
 import type { Store } from '../../store/store.ts';
-import { abortable } from '../abort.ts';
+import { abortable } from '../waiting.ts';
 import { EngineClosed } from '../errors.ts';
 import { FineTuneNotSubmitted, FineTuneStopped } from './errors.ts';
 

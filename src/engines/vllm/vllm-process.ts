@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { emit } from '../../observe/events.ts';
-import { pause } from '../abort.ts';
+import { pause } from '../waiting.ts';
 import { createChatClient } from '../endpoint/chat-client.ts';
 import { longestStartMs, type Serving, watchHealth } from '../process/engine-process.ts';
 import { lastCause, logFileFor } from '../process/log-file.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { projectRoot } from '../../config/installation.ts';
 import { type BareGroup, startBareGroup } from '../../engines/process/process-group.ts';
-import { onAbort } from '../../engines/abort.ts';
+import { onAbort } from '../../engines/waiting.ts';
 import { messageOf } from '../../errors.ts';
 import { isThere, writeBytes } from '../../store/blobs.ts';
 import { lineOf } from '../../store/files/rows.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { type ExperimentConfig, storedConfigSchema } from '../../config/experiment.ts';
-import { guardOf } from '../../config/guard.ts';
+import { guardOf } from '../../config/limits.ts';
 import type { TrackerName } from '../../config/names.ts';
 import { messageOf } from '../../errors.ts';
 import { isThere, type Place, placeIn, writeBytes } from '../../store/blobs.ts';

@@ -1,6 +1,5 @@
 /** Who is compared with whom in a study, by which scores, and how do two of them differ? */
-import type { Accuracy } from '../../algorithm/measures/answers.ts';
-import { ratioOverQuestions } from '../../algorithm/measures/ratio.ts';
+import { type Accuracy, ratioOverQuestions } from '../../algorithm/measures/answers.ts';
 import { type Method, methodNames, methods } from '../../algorithm/methods.ts';
 import type { StudyCell } from '../../config/study.ts';
 import type { MeasuredExperiment, Scores, SeedScore } from '../read/measured-experiment.ts';

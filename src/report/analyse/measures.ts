@@ -1,8 +1,12 @@
 /** What is measured of a method, beside how right it is: its debates and answers, their diversity, and what its models learnt from. */
 import type { AgreementWindow } from '../../algorithm/labelled-debate.ts';
-import { debateMeasures, type RoundChange } from '../../algorithm/measures/debate-measures.ts';
+import {
+  debateMeasures,
+  type RoundChange,
+  type ErrorsInCommon,
+} from '../../algorithm/measures/debate-measures.ts';
 import { diversityOver } from '../../algorithm/measures/diversity.ts';
-import type { ErrorsInCommon } from '../../algorithm/measures/errors-in-common.ts';
+import type { Ratio } from '../../algorithm/measures/answers.ts';
 import {
   type Calibration,
   calibrationOf,
@@ -11,7 +15,6 @@ import {
   type Purity,
   purityOf,
 } from '../../algorithm/measures/labels.ts';
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
 import { type LabelsDocument, ofVotes } from '../../store/records/rows.ts';
 import type { MeasuredExperiment } from '../read/measured-experiment.ts';
 import { commonIterations } from './contenders.ts';

@@ -1,6 +1,6 @@
 import type { Debate } from '../../algorithm/debate.ts';
 import type { Outcome } from '../../algorithm/evaluation.ts';
-import { isCutOff } from '../../algorithm/finish-reasons.ts';
+import { isCutOff } from '../../algorithm/measures/cost.ts';
 
 /** What the page is about. */
 export type About = {

@@ -1,4 +1,4 @@
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../algorithm/measures/answers.ts';
 import { count, counted, errorInPoints, percent } from '../../text/figures.ts';
 import { paretoFront } from '../analyse/gains.ts';
 import type { DiversityMeasure, DiversityRow, LabelRow } from '../analyse/measures.ts';

@@ -2,12 +2,11 @@
  * What makes a result worth less than it looks? The one list of warnings: the terminal, `colloquy status`, Temporal's UI, the report and
  * result.json all show it.
  */
-import { didMove, leastMove } from '../../algorithm/training-steps.ts';
+import { didMove, type DistilledRecord, leastMove } from '../../store/records/iteration.ts';
 import { agentsOf, asksEmbedded } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { originOf } from '../../config/tasks.ts';
 import type { BegunWith } from '../../store/base-model-files.ts';
-import type { DistilledRecord } from '../../store/records/iteration.ts';
 import type { ExperimentResult, Warning } from '../../store/records/result.ts';
 import { count, counted, listed } from '../../text/figures.ts';
 import {

@@ -1,5 +1,4 @@
-import { accuracyInterval } from '../../algorithm/measures/answers.ts';
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import { accuracyInterval, type Ratio } from '../../algorithm/measures/answers.ts';
 import type { DiversityMeasure } from '../analyse/measures.ts';
 import type { Contender, Setting, StudyAnalysis } from '../analyse/study.ts';
 import { flipsChart, type FlipsData, transferChart, type TransferData } from '../charts/gained-and-lost.ts';

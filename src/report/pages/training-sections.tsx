@@ -1,8 +1,8 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import { isInWindow } from '../../algorithm/labelled-debate.ts';
-import { type Ratio, wilsonInterval } from '../../algorithm/measures/ratio.ts';
+import { type Ratio, wilsonInterval } from '../../algorithm/measures/answers.ts';
 import { objectives } from '../../algorithm/objectives.ts';
-import { didMove, leastMove } from '../../algorithm/training-steps.ts';
+import { didMove, leastMove } from '../../store/records/iteration.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import type { LeftOutDocument } from '../../store/records/rows.ts';
 import { count, errorInPoints, percent, withError } from '../../text/figures.ts';

@@ -1,4 +1,4 @@
-import { type Ratio, wilsonInterval } from '../../algorithm/measures/ratio.ts';
+import { type Ratio, wilsonInterval } from '../../algorithm/measures/answers.ts';
 import type { DifferenceInterval } from '../../algorithm/measures/tests.ts';
 import { pValue } from '../../text/figures.ts';
 import { type Contender, type StudyAnalysis, titleOf } from '../analyse/study.ts';

@@ -1,6 +1,6 @@
 /** What is measured of a method, beside how right it is: the tables of src/report/analyse/measures.ts, of its cost and of transfer. */
 import { isInWindow } from '../../algorithm/labelled-debate.ts';
-import type { Ratio } from '../../algorithm/measures/ratio.ts';
+import type { Ratio } from '../../algorithm/measures/answers.ts';
 import {
   differences,
   figures,

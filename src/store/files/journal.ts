@@ -2,7 +2,7 @@
  * What does a worker keep in local files while work is under way? Answers in a journal, and the rows of a table in a spool.
  *
  * A journal has values under keys, and each value is in the file before the next step needs
- * it. A line is `<crc32 in hex> ["key",value]`; the last line of a key counts. A journal is a local file of the worker; segments.ts brings it to
+ * it. A line is `<crc32 in hex> ["key",value]`; the last line of a key counts. A journal is a local file of the worker; take-over.ts brings it to
  * other hosts where the store is no folder.
  *
  * The thread that has a value writes its line at once, in one write with O_APPEND, which the system never mixes with another writer’s (on NFS: of the same host). So

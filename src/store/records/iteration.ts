@@ -1,6 +1,6 @@
 /** What is kept of an iteration: of its evaluation, its datasets and its fine-tunes? result.json and the records of each step have it. */
 import { z } from 'zod';
-import { noneCutOff } from '../../algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../algorithm/measures/cost.ts';
 import { guardMetrics, guardOutcomes } from '../../algorithm/guard.ts';
 import { distillSources, objectiveNames } from '../../algorithm/objectives.ts';
 
@@ -15,7 +15,7 @@ const cutOffCountSchema = z.strictObject({
 
 /**
  * How many of the agents' responses, of all rounds, and how many of the summaries were cut off at `max_tokens` (or by the server in another
- * way). Of those whose finish reason is known: none in records of older versions. See CutOff in src/algorithm/finish-reasons.ts.
+ * way). Of those whose finish reason is known: none in records of older versions. See CutOff in src/algorithm/measures/cost.ts.
  */
 export const cutOffSchema = z
   .strictObject({ responses: cutOffCountSchema, summaries: cutOffCountSchema })
@@ -55,7 +55,7 @@ export const datasetSchema = z.strictObject({
 });
 
 /** The votes of an iteration's training debates. Counts of questions, except where another unit is named. */
-export const consensusSchema = z.strictObject({
+const consensusSchema = z.strictObject({
   questions: z.number().int(),
   unanimous: z.number().int(),
   ties: z.number().int(),
@@ -70,7 +70,6 @@ export const consensusSchema = z.strictObject({
   answers: z.number().int().optional(),
 });
 
-/** See `didMove` in src/algorithm/training-steps.ts. */
 const movedSchema = z
   .strictObject({
     /** The mean KL divergence of the trained model to where it started, over these tokens, in nats. */
@@ -81,6 +80,18 @@ const movedSchema = z
   })
   .readonly();
 export type Moved = z.infer<typeof movedSchema>;
+
+/**
+ * A fine-tune that moved its model by less than this did not move it, in nats a token. An answer of 100 tokens then differs by less than
+ * 0.01 nats, so that by Pinsker's inequality at most 7 in 100 answers can come out differently. Measured: 9e-8 to 3e-7 where the learning
+ * rate was far too low, 7e-3 in the quickstart.
+ */
+export const leastMove = 1e-4;
+
+/** Whether a fine-tune moved its model; null when that was not measured. */
+export function didMove(moved: Pick<Moved, 'klPerToken'> | null): boolean | null {
+  return moved === null ? null : moved.klPerToken >= leastMove;
+}
 
 export const stepLossSchema = z.strictObject({ step: z.number().int(), loss: z.number() }).readonly();
 /** The loss of an optimiser step. */
@@ -116,6 +127,16 @@ export const fineTuneSchema = z.strictObject({
   moved: movedSchema.nullable().default(null),
   /** Of its last step. Absent when it was not trained, or by imitation. */
   rewards: rewardsSchema.exactOptional(),
+});
+
+/** The work of an iteration before its evaluation. */
+export const iterationSchema = z.strictObject({
+  iteration: z.number().int(),
+  consensus: consensusSchema,
+  /** Of the training debates. */
+  cutOff: cutOffSchema,
+  datasets: z.array(datasetSchema),
+  fineTunes: z.array(fineTuneSchema),
 });
 
 /** iteration-I/distilled.json: the one model that the group was distilled into after iteration I. */

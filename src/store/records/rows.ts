@@ -5,8 +5,13 @@ import type { Debate } from '../../algorithm/debate.ts';
 import { type Place, placeIn } from '../blobs.ts';
 import { intactRows } from '../files/rows.ts';
 import { sealPlace } from '../files/sealed.ts';
-import { earlyStopSchema, guardFiguresSchema } from './iteration.ts';
-import { experimentResultSchema } from './result.ts';
+import {
+  earlyStopSchema,
+  evaluationSchema,
+  guardFiguresSchema,
+  iterationSchema,
+  tokensSchema,
+} from './iteration.ts';
 
 /** Rows of questions/train.jsonl. Strict: a row with an answer is an error. */
 export const questionSchema = z.strictObject({ id: z.string(), text: z.string() });
@@ -24,7 +29,7 @@ export const goldLabelSchema = z.strictObject({
   accepted: z.array(z.string()).optional(),
 });
 
-/** See Message in src/algorithm/prompts.ts. */
+/** See Message in src/algorithm/agents.ts. */
 export const messageSchema = z.strictObject({ role: z.enum(['user', 'assistant']), content: z.string() });
 const consensusSchema = z.strictObject({
   answer: z.string().nullable(),
@@ -39,7 +44,7 @@ const debateTokensSchema = z.strictObject({
   firstRound: z.number().int(),
 });
 
-/** See FinishReasons in src/algorithm/finish-reasons.ts. Older versions did not write them. */
+/** See FinishReasons in src/algorithm/measures/cost.ts. Older versions did not write them. */
 const finishReasonsSchema = z
   .strictObject({ responses: z.array(z.array(z.string())), summaries: z.array(z.array(z.string())) })
   .default({ responses: [], summaries: [] });
@@ -197,12 +202,9 @@ export const leftOutDocumentSchema = z.object({
 });
 export type LeftOutDocument = z.infer<typeof leftOutDocumentSchema>;
 
-const { evaluations, iterations } = experimentResultSchema.shape;
-const tokensSchema = experimentResultSchema.shape.tokens.shape.debate;
-
 /** iteration-I/evaluation.json, evaluation-vote.json and evaluation-transfer-NAME.json. */
 export const evaluationRecordSchema = z.strictObject({
-  evaluation: evaluations.element,
+  evaluation: evaluationSchema,
   /** For a majority at equal tokens: the number of answers. */
   votes: z.number().int().optional(),
   /** How many answers, in all rounds, could not be read. Records of older versions do not have it. */
@@ -215,7 +217,7 @@ export const evaluationRecordSchema = z.strictObject({
 });
 
 /** iteration-I/record.json: the work of an iteration before its evaluation. */
-export const iterationRecordSchema = iterations.element.extend({
+export const iterationRecordSchema = iterationSchema.extend({
   tokens: z.strictObject({ debate: tokensSchema, fineTune: z.number().int() }),
   seconds: z.strictObject({ debate: z.number(), datasets: z.number(), fineTune: z.number() }),
   earlyStop: earlyStopSchema.optional(),

@@ -14,7 +14,7 @@ import { testDependencies } from '../../support/test-dependencies.ts';
 import { changeConfig } from '../../../src/activities/steps/begun-with.ts';
 import { fineTune } from '../../../src/activities/steps/fine-tune.ts';
 import { recordIteration } from '../../../src/activities/steps/write-result.ts';
-import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import { configInForce } from '../../../src/store/records/config-changes.ts';
 import { type StepsOfAnExperiment, stepsOfAnExperiment } from '../../support/steps-of-an-experiment.ts';
 

@@ -3,7 +3,7 @@ import { CancelledFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { debate } from '../../../src/activities/steps/debate.ts';
 import { buildDatasets } from '../../../src/activities/steps/build-datasets.ts';
-import { countCutOff, noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { countCutOff, noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import { readRows } from '../../../src/store/files/rows.ts';
 import { debateRowSchema, exampleSchema } from '../../../src/store/records/rows.ts';
 import { experimentFiles } from '../../../src/store/store.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import { nightVerdict } from '../../../src/activities/steps/night.ts';
 import type { Evaluation } from '../../../src/algorithm/evaluation.ts';
 import type { NightEntry, NightPlan } from '../../../src/store/series.ts';

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accuracy } from '../../../src/algorithm/measures/answers.ts';
-import { ratioOverQuestions, wilsonInterval } from '../../../src/algorithm/measures/ratio.ts';
+import { accuracy, ratioOverQuestions, wilsonInterval } from '../../../src/algorithm/measures/answers.ts';
 
 function ratio(pairs: readonly (readonly [number, number])[]) {
   const sums = ratioOverQuestions();

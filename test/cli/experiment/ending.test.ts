@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import { accuracyTablesText, resultTable } from '../../../src/cli/experiment/ending.ts';
 import { writeBytes } from '../../../src/store/blobs.ts';
 import { openStore, studyFiles } from '../../../src/store/store.ts';

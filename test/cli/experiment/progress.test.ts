@@ -1,6 +1,6 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import { type PendingActivity, shownBy, type Snapshot } from '../../../src/cli/experiment/snapshot.ts';
 import { createNews, liveProgress, whereText } from '../../../src/cli/experiment/progress.ts';
 import { shown } from '../../../src/engines/trainer/trainer.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../../src/config/resolve.ts';
 import { type RunFacts, warningsOf } from '../../../src/report/findings/warnings.ts';
-import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import type { DistilledRecord } from '../../../src/store/records/iteration.ts';
 import { wrapped } from '../../../src/text/safe-text.ts';
 

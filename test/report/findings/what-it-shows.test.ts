@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../store/temporary-folder.ts';
 import { diversityDocument } from '../diversity-document.ts';
 import { type Script, times, writeScriptedStudy } from '../scripted-study.ts';
 import { experimentFindings, studyFindings } from '../../../src/report/findings/what-it-shows.ts';
-import { noneCutOff } from '../../../src/algorithm/finish-reasons.ts';
+import { noneCutOff } from '../../../src/algorithm/measures/cost.ts';
 import type { ReportData } from '../../../src/report/read/experiment.ts';
 
 const folder = temporaryFolder();

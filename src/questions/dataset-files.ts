@@ -1,13 +1,19 @@
-/** Which files of a dataset of the hub are which split of which config? Its card says so, or else the files' names do. */
+/** Which files has a dataset of the hub, which of them are which split of which config, and how is one of them had? */
+import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { InvalidConfig } from '../config/faults.ts';
+import { pathExists } from '../config/load.ts';
+import { StoreNotWritable } from '../store/errors.ts';
+import { writeAtomically } from '../store/files/atomic.ts';
+import { causeOf, hubToken, hubUrl, isHubToken, isOffline, watchedFetch } from '../store/hub-access.ts';
+import { DatasetFileUnknown, DatasetNotAllowed, DatasetNotReachable, DatasetUnknown } from './errors.ts';
 
 /** A file of a dataset. `size` is 0 where it is not known. */
 export type Listed = { readonly path: string; readonly size: number };
 
 /** The files of each split of each config. */
-export type Layout = {
+type Layout = {
   readonly configs: ReadonlyMap<string, ReadonlyMap<string, readonly Listed[]>>;
   /** The config that the card calls the default one. */
   readonly standard: string | null;
@@ -172,3 +178,97 @@ function some(names: readonly string[]): string {
 }
 
 const most = 20;
+
+/** A dataset of the hub at a commit. */
+export type DatasetVersion = {
+  readonly name: string;
+  /** The commit. */
+  readonly revision: string;
+  /** The setting that names a local copy instead, for messages. */
+  readonly setting: string;
+};
+
+/**
+ * A file of a dataset in Hugging Face's own cache, where `hf download` and the Python libraries find it too; downloaded first
+ * when it is not there. Obeys the variables that those obey: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE.
+ *
+ * @param path within the dataset
+ * @returns its absolute path
+ * @throws DatasetNotReachable, DatasetFileUnknown, DatasetNotAllowed
+ */
+export async function hubFile(version: DatasetVersion, path: string, signal?: AbortSignal): Promise<string> {
+  const { name, revision } = version;
+  const cached = join(await cacheOf(name), 'snapshots', revision, path);
+  if (pathExists(cached)) return cached;
+  if (isOffline()) {
+    throw new DatasetNotReachable(version, path, `HF_HUB_OFFLINE is set, and ${cached} is not there`);
+  }
+  const bytes = await askHub(version, path, signal, async ({ downloadFile }, asked) => {
+    // Plain HTTP from one host is what mirrors and proxies can serve.
+    const blob = await downloadFile({
+      repo: { type: 'dataset', name },
+      revision,
+      path,
+      ...asked,
+      xet: false,
+    });
+    if (blob === null) throw new DatasetFileUnknown(version, path);
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    if (bytes.length !== blob.size) throw new Error(`${bytes.length} of ${blob.size} bytes came`);
+    return bytes;
+  });
+  await writeAtomically(cached, [bytes]).catch((error: unknown) => {
+    if (!(error instanceof StoreNotWritable)) throw error;
+    const why = `the cache cannot be written (${causeOf(error)}); set HF_HOME to a folder that can be`;
+    throw new DatasetNotReachable(version, path, why, { cause: error });
+  });
+  return cached;
+}
+
+/** The folder of a dataset in Hugging Face's own cache. */
+export async function cacheOf(name: string): Promise<string> {
+  const { getHFHubCachePath, getRepoFolderName } = await hubLibrary();
+  return join(getHFHubCachePath(), getRepoFolderName({ type: 'dataset', name }));
+}
+
+/** Only now, as most workers never load a dataset, and this library takes its time to be loaded. */
+const hubLibrary = async () => import('@huggingface/hub');
+
+/** What each question to the hub says beside what it asks for. */
+type Asked = { readonly hubUrl: string; readonly fetch: typeof fetch; readonly accessToken?: string };
+
+/**
+ * Asks the hub about a dataset. It gets the token only where it asks for one, so that public datasets do not depend on it.
+ *
+ * @param path what is asked for, for messages
+ * @throws DatasetUnknown, DatasetNotAllowed, DatasetNotReachable
+ */
+export async function askHub<Result>(
+  version: DatasetVersion,
+  path: string,
+  signal: AbortSignal | undefined,
+  ask: (library: Awaited<ReturnType<typeof hubLibrary>>, asked: Asked) => Promise<Result>,
+): Promise<Result> {
+  const library = await hubLibrary();
+  const { fetch, refusal } = watchedFetch(signal);
+  const asked: Asked = { hubUrl: hubUrl(), fetch };
+  const found = await hubToken();
+  // The library sends no other tokens than the hub's.
+  const mayAgain = found !== null && isHubToken(found.token);
+  for (let again = false; ; again = true) {
+    try {
+      return await ask(library, again && found !== null ? { ...asked, accessToken: found.token } : asked);
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (cause instanceof DatasetFileUnknown) throw cause;
+      const refused = refusal(cause);
+      const isLocked = refused !== null && [401, 403].includes(refused.status);
+      if (isLocked && mayAgain && !again) continue;
+      const isGated = refused?.code === 'GatedRepo' || /gated|restricted/i.test(refused?.words ?? '');
+      const isMissing = refused?.code === 'RepoNotFound' || refused?.code === 'RevisionNotFound';
+      if (refused !== null && isMissing && !isGated) throw new DatasetUnknown(version, refused, again);
+      if (refused !== null && isLocked) throw new DatasetNotAllowed(version, refused, found?.from ?? null);
+      throw new DatasetNotReachable(version, path, `${hubUrl()}: ${causeOf(cause)}`, { cause });
+    }
+  }
+}

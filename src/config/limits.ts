@@ -1,8 +1,7 @@
-/** How does an experiment guard against collapse, and how does it answer? Both need validation questions. */
+/** When does an experiment end, or wait for a person, before it has done all: its guard against collapse, and its budget? And how does it answer? */
 import { z } from 'zod';
 import { guardMetrics, type GuardSettings } from '../algorithm/guard.ts';
-import type { ConfigFault } from './faults.ts';
-import { shown } from './faults.ts';
+import { type ConfigFault, shown } from './faults.ts';
 import type { TaskConfig } from './tasks.ts';
 
 const guardSchema = z
@@ -77,3 +76,34 @@ export function guardOf({ guard }: Pick<Validated, 'guard'>): GuardSettings | un
   const { metric, max_drop: maxDrop, patience, then: onCollapse } = guard;
   return { metric, maxDrop, patience, onCollapse };
 }
+
+const seconds = z.number().positive().max(1e9);
+
+/** A limit that is left out does not exist. */
+const limitsSchema = z.strictObject({
+  tokens: z
+    .int()
+    .min(1)
+    .exactOptional()
+    .describe('Tokens that models read and wrote, and tokens that fine-tunes read, of all finished steps.'),
+  device_seconds: seconds
+    .exactOptional()
+    .describe('Time in phases that use the device: debates, evaluations, fine-tunes.'),
+  wall_seconds: seconds
+    .exactOptional()
+    .describe('Time in which anything was done; none while the experiment is paused, or waits for a person.'),
+});
+
+/** `budget` of an experiment. */
+export const budgetSchema = limitsSchema.describe(
+  'What the experiment may use. When it is used up the experiment waits, with all that it has, until `colloquy set-budget` raises it; `{}` only counts: docs/budget.md.',
+);
+
+/** `total_budget` of a study. */
+export const totalBudgetSchema = limitsSchema
+  .refine((limits) => Object.keys(limits).length > 0, {
+    message: 'no limit was given: set tokens, device_seconds or wall_seconds, or leave total_budget out',
+  })
+  .describe(
+    'What all experiments of the study may use together. When it is used up they wait, with all that they have, until `colloquy set-budget STUDY` raises it: docs/budget.md.',
+  );

@@ -1,9 +1,72 @@
-/**
- * How many requests does a server have in flight, and which together? They take slots in order of arrival; those to a base model and those to
- * its adapters take turns where a server mixes them up.
- */
+/** How does work wait so that an abort ends the wait: for a promise, for a time, for a slot of a server, or for its turn? */
 import pLimit from 'p-limit';
-import { onAbort } from '../abort.ts';
+
+type Call = { readonly fn: () => void };
+type Listening = { readonly calls: Set<Call>; readonly listener: () => void };
+const listenings = new WeakMap<AbortSignal, Listening>();
+
+/**
+ * Calls `fn` once when `signal` is aborted, at once if it is aborted already. Returns a function that undoes this. One signal
+ * ends hundreds of requests here: they share one listener, because adding one looks through all that the signal has.
+ */
+export function onAbort(signal: AbortSignal, fn: () => void): () => void {
+  if (signal.aborted) {
+    fn();
+    return () => undefined;
+  }
+  const { calls, listener } = listenings.get(signal) ?? listen(signal);
+  // An object of its own, as `fn` may be there twice.
+  const call = { fn };
+  calls.add(call);
+  return () => {
+    calls.delete(call);
+    if (calls.size > 0) return;
+    // A signal that was made of others is not garbage-collected as long as it has a listener.
+    signal.removeEventListener('abort', listener);
+    listenings.delete(signal);
+  };
+}
+
+function listen(signal: AbortSignal): Listening {
+  const calls = new Set<Call>();
+  const listener = (): void => {
+    for (const { fn } of calls) fn();
+  };
+  signal.addEventListener('abort', listener, { once: true });
+  const listening = { calls, listener };
+  listenings.set(signal, listening);
+  return listening;
+}
+
+/**
+ * `promise`, or a rejection with the signal's reason as soon as it is aborted: the reason itself, so that Temporal sees its own
+ * CancelledFailure. The work behind `promise` goes on regardless.
+ */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stopListening = (): void => undefined;
+  const aborted = new Promise<void>((resolve) => {
+    stopListening = onAbort(signal, resolve);
+  });
+  try {
+    const first = await Promise.race([promise.then((value) => ({ value })), aborted]);
+    if (first !== undefined) return first.value;
+    signal.throwIfAborted();
+    return await promise;
+  } finally {
+    stopListening();
+  }
+}
+
+/** Resolves after `ms` milliseconds. Throws the signal's reason when it is aborted before that. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await abortable(new Promise<void>((resolve) => (timer = setTimeout(resolve, ms))), signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /**
  * How long a slot stays empty when its request was stopped. What stops one shard (a worker's end, a cancellation, a pause, a
@@ -24,6 +87,7 @@ export interface RequestSlots {
   open(): void;
 }
 
+/** Requests take slots in order of arrival. */
 export function createRequestSlots(count: number): RequestSlots {
   const limit = pLimit(count);
   let underWay = 0;
@@ -103,6 +167,7 @@ export interface Turns {
 
 type Waiting = { readonly turn: Turn; readonly begin: () => void };
 
+/** Requests to a base model and to its adapters take turns where a server mixes them up. */
 export function createTurns(): Turns {
   const apart: (readonly [Turn, Turn])[] = [['score', 'adapter']];
   const inFlight: Record<Turn, number> = { base: 0, adapter: 0, score: 0, alone: 0 };

@@ -2,10 +2,10 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { hubDatasets } from '../../src/config/hub-datasets.ts';
+import { hubDatasets } from '../../src/config/names.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { DatasetNotReachable } from '../../src/questions/errors.ts';
-import { hubFile } from '../../src/questions/hub.ts';
+import { hubFile } from '../../src/questions/dataset-files.ts';
 import { loadTask } from './load-task.ts';
 import { type FakeHub, startFakeHub } from './fake-hub.ts';
 import { parquetOf, sampleFiles, writeDataset } from './samples.ts';
