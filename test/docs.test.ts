@@ -75,13 +75,13 @@ describe('the folder src', () => {
     .filter((file) => /\.(?:tsx?|mjs)$/.test(file))
     .map((file) => ({ file, lines: linesOf(file) }));
 
-  it('has at most 300 files, with a median of 70 to 215 lines', () => {
+  it('has at most 300 files, with a median of 70 to 230 lines', () => {
     const median = code.map(({ lines }) => lines).toSorted((a, b) => a - b)[Math.floor(code.length / 2)];
     expect(files.length, 'files in src: put small ones where their reader opens them').toBeLessThanOrEqual(
       300,
     );
     expect(median).toBeGreaterThanOrEqual(70);
-    expect(median).toBeLessThanOrEqual(215);
+    expect(median).toBeLessThanOrEqual(230);
   });
 
   it('has no file of more than 400 lines, and none of fewer than 25 but entry points and commands', () => {
