@@ -191,7 +191,8 @@ async function untilItAnswers(address: string, server: GuardedProcess, logFile: 
 }
 
 async function answers(address: string): Promise<boolean> {
-  const connection = Connection.lazy({ address });
+  // Without the client's own retries: the first of them waits for a second, and the server is there in a third of one.
+  const connection = Connection.lazy({ address, interceptors: [] });
   try {
     await connection.withDeadline(Date.now() + 2_000, () =>
       connection.workflowService.describeNamespace({ namespace: 'default' }),

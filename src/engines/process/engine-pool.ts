@@ -39,7 +39,7 @@ export interface EnginePool {
 export interface EnginePoolOptions {
   /** How many processes may run; by default one for each core, as far as there is memory for them. */
   readonly most?: (memoryOfOne: number) => number;
-  /** How long there has to be much to answer before more processes are started. Milliseconds; 3 s by default, which is about what a start takes. */
+  /** How long there has to be much to answer before more processes are started. Milliseconds; 1 s by default. A start takes 4 s of one core. */
   readonly busyMs?: number;
 }
 
@@ -55,7 +55,7 @@ const conversationsKnown = 2_048;
 /** @param start another process of the model, not started yet */
 export function createEnginePool(
   start: () => EngineProcess,
-  { most = affordable, busyMs = 3_000 }: EnginePoolOptions = {},
+  { most = affordable, busyMs = 1_000 }: EnginePoolOptions = {},
 ): EnginePool {
   const first = newMember(start());
   let members: readonly Member[] = [first];
