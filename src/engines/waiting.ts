@@ -87,8 +87,13 @@ export interface RequestSlots {
   open(): void;
 }
 
+export interface ResizableSlots extends RequestSlots {
+  /** Requests that wait begin at once in slots that are new. Where there are fewer, those that are taken stay so until their requests end. */
+  resize(count: number): void;
+}
+
 /** Requests take slots in order of arrival. */
-export function createRequestSlots(count: number): RequestSlots {
+export function createRequestSlots(count: number): ResizableSlots {
   const limit = pLimit(count);
   let underWay = 0;
   let closed: { readonly untilOpen: Promise<void>; readonly open: () => void } | undefined;
@@ -111,7 +116,12 @@ export function createRequestSlots(count: number): RequestSlots {
   }
 
   return {
-    count,
+    get count() {
+      return limit.concurrency;
+    },
+    resize(wanted) {
+      if (limit.concurrency !== wanted) limit.concurrency = wanted;
+    },
     use: (work, signal) =>
       new Promise((resolve, reject) => {
         // An abort's reason is whatever the caller gave; it is passed on as it is.

@@ -47,6 +47,31 @@ describe('the slots of a server', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
 
+  it('can become more, for those that wait, and fewer, when those that are taken are free again', async () => {
+    const slots = createRequestSlots(1);
+    const { signal } = new AbortController();
+    let begun = 0;
+    const answers: (() => void)[] = [];
+    const ask = (): Promise<void> =>
+      slots.use(() => {
+        begun += 1;
+        return new Promise<void>((resolve) => answers.push(resolve));
+      }, signal);
+    const all = Array.from({ length: 5 }, ask);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(begun).toBe(1);
+    slots.resize(3);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([begun, slots.count]).toEqual([3, 3]);
+    slots.resize(1);
+    answers.splice(0, 2).forEach((answer) => answer());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(begun).toBe(3);
+    for (; begun < 5; await vi.advanceTimersByTimeAsync(0)) answers.shift()!();
+    answers.forEach((answer) => answer());
+    await Promise.all(all);
+  });
+
   it('are taken in order, so many at once', async () => {
     const slots = createRequestSlots(2);
     const { signal } = new AbortController();

@@ -18,8 +18,8 @@ import { conversationOf } from './replicas.ts';
 export type LocalConfig = Extract<EndpointConfig, { kind: 'local' }>;
 
 /**
- * Requests in flight when the config states no `max_concurrency`: the engine's batch of 128 answers and a quarter more. Those
- * that wait at the engine fill the places in its batch that become free, before this process has heard of it (docs/benchmarks.md).
+ * Requests in flight for each process of the engine when the config states no `max_concurrency`: its batch of 128 answers and a quarter
+ * more. Those that wait at the engine fill the places in its batch that become free, before this process has heard of it (docs/benchmarks.md).
  */
 export const localConcurrency = 160;
 
@@ -169,9 +169,18 @@ export function createLocalEndpoint(
       await embeddedNeeds(asked, name, { resident: engines.most, residentWhole });
     },
     slots: {
-      ...slots,
+      get count() {
+        return slots.count;
+      },
+      close: slots.close,
+      open: slots.open,
       // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.
-      use: (work, signal) => engines.use(pool, signal, () => slots.use(work, signal)),
+      use: (work, signal) =>
+        engines.use(pool, signal, () => {
+          if (config.max_concurrency === undefined)
+            slots.resize(localConcurrency * Math.max(1, pool.running()));
+          return slots.use(work, signal);
+        }),
     },
     sharesDevice: async () => true,
     async yieldDevice(memoryToo) {

@@ -21,6 +21,8 @@ export interface EnginePool {
     work: (engine: RunningEngine) => Promise<Result>,
     conversation?: string,
   ): Promise<Result>;
+  /** The number of processes that run. */
+  running(): number;
   /** Does `work` with each process that runs. Starts none, and does nothing while the processes are held. */
   useRunning(signal: AbortSignal, work: (engine: RunningEngine) => Promise<void>): Promise<void>;
   /** Lets no work begin until `release`, and resolves when none is under way. Of two holds at once, the last release counts. */
@@ -162,6 +164,7 @@ export function createEnginePool(
           watchLoad();
         }
       }, signal),
+    running: () => members.filter(({ running }) => running !== undefined).length,
     async useRunning(signal, work) {
       if (holds > 0) return;
       const running = members.flatMap((member) => member.running ?? []);
