@@ -44,7 +44,7 @@ RUN ln -s /opt/colloquy/node_modules/colloquy/bin/colloquy.mjs /usr/local/bin/co
     && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin colloquy \
     && mkdir /data && chown 10001:10001 /data
 # The tools are found below XDG_CACHE_HOME, which is read-only here: what programs keep for themselves goes to /data.
-ENV NODE_ENV=production XDG_CACHE_HOME=/opt/colloquy/tools HOME=/data HF_HOME=/data/huggingface
+ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=64 XDG_CACHE_HOME=/opt/colloquy/tools HOME=/data HF_HOME=/data/huggingface
 WORKDIR /data
 USER 10001:10001
 # tini collects the processes that engines and trainers leave behind, and passes SIGTERM on.

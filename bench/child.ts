@@ -18,8 +18,9 @@ export async function startChild(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   cwd: string = projectRoot,
+  nodeFlags: readonly string[] = [],
 ): Promise<Child> {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, '--import', 'tsx', script, ...args], {
     cwd,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

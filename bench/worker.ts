@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { workerNodeFlags } from '../src/cli/server/local-server.ts';
 import { projectRoot } from '../src/config/installation.ts';
 import { startChild } from './child.ts';
 
@@ -36,6 +37,7 @@ export async function startBenchWorker(settings: {
     [settings.storeRoot, settings.engineUrl, String(settings.concurrency)],
     { TEMPORAL_ADDRESS: settings.temporalAddress, TEMPORAL_NAMESPACE: namespace, ...environment },
     checkout,
+    workerNodeFlags,
   );
   return {
     samples: async () => samplesSchema.parse(await child.ask('samples')),

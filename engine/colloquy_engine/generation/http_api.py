@@ -28,6 +28,7 @@ from .sampling import choice_key
 log = logging.getLogger(__name__)
 
 _LARGEST_BODY = 32 * 1024**2  # bytes
+_SHORT_TEXT, _SHORT_ANSWER = 8192, 1024  # characters, tokens: less than a millisecond or two
 # Which weights gave an answer: the base model's hash and, after a plus sign, the adapter's. A name alone could have come to mean others.
 WEIGHTS_HEADER = "Colloquy-Weights"
 
@@ -86,8 +87,12 @@ class HttpApi:
     async def _chat(self, request: web.Request) -> web.Response:
         body = await parse_body(request, ChatRequest)
         adapter = self._adapters.resolve(body.model)
-        # Long texts take seconds to cut into tokens, and long answers to write: other requests must not wait for it.
-        generation = await asyncio.to_thread(self._generation_request, body, adapter)
+        # Long texts take seconds to cut into tokens, and long answers to write: other requests must not wait for it. The way to another
+        # thread and back costs a twentieth of a short answer.
+        if sum(len(message.for_template()["content"]) for message in body.messages) < _SHORT_TEXT:
+            generation = self._generation_request(body, adapter)
+        else:
+            generation = await asyncio.to_thread(self._generation_request, body, adapter)
         loop, finished = asyncio.get_running_loop(), asyncio.Event()
         failures: list[Exception] = []
 
@@ -109,9 +114,16 @@ class HttpApi:
             raise bad_request(f"The model `{body.model}` {failures[0]}", "model")
         if failures:
             raise ApiError(500, "InternalServerError", f"Generation failed: {failures[0]}")
-        text = await asyncio.to_thread(lambda: json.dumps(chat_completion(generation, body.model, self._model.tokenizer).body()))
+        scored = generation.top_logprobs is not None or generation.prompt_logprobs is not None
+        if sum(len(choice.tokens) for choice in generation.choices) < _SHORT_ANSWER and not scored:
+            text = self._text(generation, body.model)
+        else:
+            text = await asyncio.to_thread(self._text, generation, body.model)
         weights = self._model.weights if adapter is None else f"{self._model.weights}+{adapter.weights}"
         return web.Response(text=text, content_type="application/json", headers={WEIGHTS_HEADER: weights})
+
+    def _text(self, generation: GenerationRequest, model: str) -> str:
+        return json.dumps(chat_completion(generation, model, self._model.tokenizer).body())
 
     def _generation_request(self, body: ChatRequest, adapter: Adapter | None) -> GenerationRequest:
         if body.n > self._max_batch_size:

@@ -69,6 +69,12 @@ const deathsInARow = 3;
 /** A worker that lived this long had started well. */
 const livedMs = 30_000;
 
+/**
+ * What a worker tells Node: to keep new objects, which most of an answer's are, in up to 64 MB before it looks which of them are still used. With
+ * Node's own 16 MB that took a tenth of all that an answer costs the worker (docs/benchmarks.md).
+ */
+export const workerNodeFlags = ['--max-semi-space-size=64'];
+
 /** Runs `colloquy worker` with its output in a log file, and starts it again when it dies. It never outlives this process. */
 export async function superviseWorker(say: Say): Promise<SupervisedWorker> {
   await requireTools('python');
@@ -85,7 +91,7 @@ export async function superviseWorker(say: Say): Promise<SupervisedWorker> {
     const log = openSync(logFile, 'a');
     current = spawnWithParent(
       process.execPath,
-      [join(projectRoot, 'bin', 'colloquy.mjs'), 'worker', '--quiet'],
+      [...workerNodeFlags, join(projectRoot, 'bin', 'colloquy.mjs'), 'worker', '--quiet'],
       { stdout: log, stderr: log, graceMs },
     );
     closeSync(log);
