@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { authors } from './authors.ts';
 import type { Benchmark } from './benchmark.ts';
 import { generation } from './generation.ts';
 import { grading } from './grading.ts';
@@ -22,6 +23,7 @@ import { versus } from './versus.ts';
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   saturation,
   generation,
+  authors,
   overhead,
   growth,
   hosts,

@@ -3,7 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
 
 /** All but `hosts`, which needs network namespaces and an S3 server (npm run test:hosts), and `versus`, which needs another checkout. */
-const benchmarks = ['saturation', 'generation', 'overhead', 'growth', 'grader', 'trainer', 'iteration'];
+const benchmarks = [
+  'saturation',
+  'generation',
+  'authors',
+  'overhead',
+  'growth',
+  'grader',
+  'trainer',
+  'iteration',
+];
 
 describe('the benchmark', () => {
   it.each(benchmarks)('%s runs to its end and prints a table', (name) => {
