@@ -16,11 +16,11 @@ import torch
 from ..protocol.process import JobStop, refused_by_system
 from ..protocol.trainer_messages import Done, Failed, Stopped, TrainerEvent, TrainingFailure, TrainingJob, as_failure
 from .micro_batches import SmallerNextTime, micro_batch_changed
-from .moved import moved_from, trained_weights
+from .moved import can_be_measured, moved_from, never_measure_again, trained_weights
 from .network import LoadedBase, ResidentBase, base_sha256, memory_of_one_more, network_to_train, release, save_network, weights_on_disk
 from .objectives import trainer_of
 from .outputs import finished_manifest, publish, weights_sha256
-from .ranks import RankLost, Ranks, is_rank_lost, own_part, own_parts, whole_weights
+from .ranks import Apart, RankLost, Ranks, is_rank_lost, own_part, own_parts, whole_weights
 from .training_rows import TrainingRows, read_training_rows
 
 PATIENCE_SECONDS = 60
@@ -40,6 +40,11 @@ def fine_tune(job: TrainingJob, resident: ResidentBase, stop: JobStop, emit: Emi
         again.micro_batch.remember(Path(job.checkpoint_dir))
         emit(micro_batch_changed(job.id, 0, again.micro_batch))
         logging.warning("%s", again)
+        return False
+    except Apart as apart:
+        # All steps are trained, and their checkpoint is there.
+        never_measure_again(Path(job.checkpoint_dir))
+        logging.warning("How far the model moved cannot be measured. The next attempt makes the model without: %s", apart)
         return False
     except Exception as error:
         if ranks.size > 1 and is_rank_lost(error):
@@ -99,7 +104,9 @@ def _train(
     if start is None:
         start = own_parts(weights_on_disk(base), network)
     # Ranks that share the weights measure together; else the first does it, and publishes, while the others wait for the next job.
-    moved = moved_from(start, network, rows, base.tokenizer.pad_token_id or 0, job.seed) if sharded or ranks.first else None
+    measures = ranks.of_first(can_be_measured(Path(job.checkpoint_dir))) if sharded else ranks.first
+    all_can = ranks.all_can if sharded else bool
+    moved = moved_from(start, network, rows, base.tokenizer.pad_token_id or 0, job.seed, all_can) if measures else None
     manifest = None
     if ranks.first:
         outcome = {

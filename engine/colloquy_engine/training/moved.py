@@ -3,8 +3,9 @@
 import logging
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -12,12 +13,13 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ..protocol.trainer_messages import Moved
-from .ranks import own_part, put_own_parts, shard_again
+from .ranks import is_rank_lost, own_part, put_own_parts, shard_again
 from .training_rows import IGNORED, TrainingRows
 
 SAMPLE_ROWS = 32
 TOKENS_AT_ONCE = 2048  # in one forward pass, padding included; a longer row is alone
 PLACES_AT_ONCE = 256  # whose distributions over the whole vocabulary are compared at once
+RECORD = "not-measured"  # beside the checkpoints of a job
 
 Weights = dict[str, torch.Tensor]
 
@@ -28,13 +30,17 @@ def trained_weights(network: nn.Module) -> Weights:
     return {name: own_part(weight).detach().to("cpu", copy=True) for name, weight in network.named_parameters() if weight.requires_grad}
 
 
-def moved_from(start: Weights, network: nn.Module, rows: TrainingRows, pad_token: int, seed: int) -> Moved | None:
+def moved_from(
+    start: Weights, network: nn.Module, rows: TrainingRows, pad_token: int, seed: int, all_can: Callable[[bool], bool] = bool
+) -> Moved | None:
     """The mean over the completions' tokens of KL(network || network with the weights `start`), in nats.
 
     It is exact at each place: over the whole vocabulary, and computed in float32 also where the weights are bfloat16, whose rounding alone
     makes 1e-5 to 1e-4 nats of a change that is a thousand times smaller. The rows are a seeded sample. None when that cannot be done: when
     memory does not suffice, when the model has parts that cannot compute in float32, or when its logits are not finite. A model is worth
     more than its measure.
+
+    Ranks that share the weights measure together, and give it up together: `all_can` is their `Ranks.all_can`, with what that raises.
     """
     chosen = random.Random(seed).sample(range(len(rows.input_ids)), min(SAMPLE_ROWS, len(rows.input_ids)))
     was_training = network.training
@@ -42,19 +48,41 @@ def moved_from(start: Weights, network: nn.Module, rows: TrainingRows, pad_token
     try:
         divergence, tokens = 0.0, 0
         for batch in _batches(rows, chosen):
-            with _plain_attention(network), _InFloat32():
-                now = _logits(network, rows, batch, pad_token)
-                with _weights_of(network, start):
-                    before = _logits(network, rows, batch, pad_token)
-            divergence += sum(_divergence(*places) for places in zip(now.split(PLACES_AT_ONCE), before.split(PLACES_AT_ONCE), strict=True))
-            tokens += len(now)
-    except (RuntimeError, ValueError) as error:  # for spent memory, for types that do not fit together, and for attention that the model does not have
-        logging.warning("How far the model moved was not measured: %s", error)
-        return None
+            found = _measured(start, network, rows, batch, pad_token)
+            if not all_can(found is not None):
+                return None
+            divergence, tokens = divergence + found[0], tokens + found[1]
     finally:
         network.train(was_training)
     per_token = divergence / tokens
     return Moved(kl_per_token=max(per_token, 0.0), tokens=tokens, rows=len(chosen)) if math.isfinite(per_token) else None
+
+
+def never_measure_again(checkpoint_dir: Path) -> None:
+    """Writes down for the next attempt at a job that the movement of its model cannot be measured."""
+    checkpoint_dir.mkdir(parents=True, exist_ok=True)
+    (checkpoint_dir / RECORD).touch()
+
+
+def can_be_measured(checkpoint_dir: Path) -> bool:
+    """Whether no earlier attempt at a job has found that the movement of its model cannot be measured."""
+    return not (checkpoint_dir / RECORD).exists()
+
+
+def _measured(start: Weights, network: nn.Module, rows: TrainingRows, batch: list[int], pad_token: int) -> tuple[float, int] | None:
+    """The sum of the divergences over a batch's places, and how many these are."""
+    try:
+        with _plain_attention(network), _InFloat32():
+            now = _logits(network, rows, batch, pad_token)
+            with _weights_of(network, start):
+                before = _logits(network, rows, batch, pad_token)
+        parts = zip(now.split(PLACES_AT_ONCE), before.split(PLACES_AT_ONCE), strict=True)
+        return sum(_divergence(*places) for places in parts), len(now)
+    except (RuntimeError, ValueError) as error:  # for spent memory, for types that do not fit together, and for attention that the model does not have
+        if is_rank_lost(error):
+            raise
+        logging.warning("How far the model moved was not measured: %s", error)
+        return None
 
 
 def _batches(rows: TrainingRows, chosen: list[int]) -> Iterator[list[int]]:

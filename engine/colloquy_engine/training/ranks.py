@@ -21,10 +21,16 @@ Value = TypeVar("Value")
 
 # Between two jobs the other ranks wait for days. The end of a rank is noticed by torchrun, which ends the others; a silence is noticed by the worker.
 WAIT = timedelta(days=30)
+# For work that takes all ranks equally long. A rank that is not there by then waits for this one in the middle of that work.
+SKEW = timedelta(seconds=60)
 
 
 class RankLost(Exception):
     """Another rank has ended."""
+
+
+class Apart(Exception):
+    """Another rank waits for this one in the middle of what this one has given up. They can do nothing together any more."""
 
 
 class Ranks:
@@ -66,6 +72,17 @@ class Ranks:
         with _losing_a_rank():
             dist.all_gather_object(values, value, group=self._messages)
         return values
+
+    def all_can(self, here: bool) -> bool:
+        """Whether all ranks could do what they did together. Raises Apart when another one is still in the middle of it, waiting for this one."""
+        can = torch.tensor(int(here))
+        work = dist.all_reduce(can, dist.ReduceOp.MIN, group=self._messages, async_op=True)
+        try:
+            with _losing_a_rank():
+                work.wait(SKEW)
+        except RuntimeError as error:
+            raise Apart(str(error)) from error
+        return bool(can)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Gives all ranks the mean of their gradients. A rank that had no rows counts as 0."""

@@ -61,7 +61,7 @@ def alone(job, stop_after=None):
 
     def emit(event):
         events.append(event.model_dump())
-        stop.requested = event.event == "step" and event.step == stop_after
+        stop.requested = stop.requested or (event.event == "step" and event.step == stop_after)
 
     assert fine_tune(TrainingJob.model_validate(job), ResidentBase(), stop, emit, Ranks())
     return events
@@ -191,7 +191,7 @@ def test_two_ranks_train_as_one_does_continue_each_others_checkpoints_and_end_to
         assert_same_weights(job, whole[kind])
 
 
-def test_a_rank_that_lacks_memory_has_all_ranks_go_on_with_fewer_rows_at_once(make_job):
+def test_ranks_that_lack_memory_agree_on_fewer_rows_and_on_no_measure_and_a_sigterm_leaves_a_checkpoint(make_job):
     """With sharded weights all of them begin again, and the next attempt knows what did not fit."""
     program = str(Path(__file__).with_name("little_memory.py")), "2"
     whole = {method: make_job(f"{method}-whole", method) for method in ("lora", "full")}
@@ -203,15 +203,42 @@ def test_a_rank_that_lacks_memory_has_all_ranks_go_on_with_fewer_rows_at_once(ma
         events = together(process, jobs["lora"])
         assert events.pop(1) == smaller | {"id": jobs["lora"]["id"]}
         assert_same_training(events, expected["lora"])
-        send(process, jobs["full"])
-        said = [json.loads(line) for line in process.stdout]
+        assert events[-1]["manifest"]["moved"] is not None  # the first rank alone measures it
+        said = until_it_ends(process, jobs["full"])
         assert smaller | {"id": jobs["full"]["id"]} in said and {event["event"] for event in said} <= {"started", "micro_batch"}
-        assert process.wait(60) == 1
+    with two_ranks(*program) as process:
+        assert next_event(process) == {"event": "ready"}
+        # All steps are trained. Then the first rank waits for the other one in the middle of the measurement, and both end.
+        said = until_it_ends(process, jobs["full"])
+        assert losses(said)[-1][0] == STEPS and said[-1]["event"] == "checkpoint"
     with two_ranks(*program) as process:
         assert next_event(process) == {"event": "ready"}
         again = together(process, jobs["full"])
-    assert_same_training(again, expected["full"])
+        assert again[0]["resumed_from_step"] == STEPS and again[-1]["manifest"]["moved"] is None
+        # With an even seed no rank waits for the one that lacks memory: they agree, and go on.
+        short = together(process, make_job("short", "full", num_train_epochs=0.5, per_device_train_batch_size=2) | {"seed": 4})[-1]
+        assert short["event"] == "done" and short["manifest"]["moved"] is None
+        cut = make_job("cut-by-sigterm", "full", num_train_epochs=500, per_device_train_batch_size=2)
+        send(process, cut)
+        while next_event(process)["event"] != "step":
+            pass
+        process.terminate()
+        said = [json.loads(line) for line in process.stdout]
+        process.wait(60)
+    stopped = said[-1]
+    assert stopped["event"] == "stopped" and Path(stopped["checkpoint"], "COMPLETE").exists()
+    assert alone(cut, stop_after=stopped["step"] + 1)[0]["resumed_from_step"] == stopped["step"]
+    assert_same_training(events, expected["lora"])
+    assert losses(again) == []
     for method, ended in (("lora", events), ("full", again)):
         assert_same_weights(jobs[method], whole[method])
         execution = expected[method][-1]["manifest"]["execution"]
         assert ended[-1]["manifest"]["execution"] == execution | {"processes": 2, "micro_batch": 2}
+
+
+def until_it_ends(process, job):
+    """What two ranks say of a job until they end, because they have to begin again."""
+    send(process, job)
+    said = [json.loads(line) for line in process.stdout]
+    assert process.wait(60) == 1
+    return said
