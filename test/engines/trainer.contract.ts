@@ -1,4 +1,4 @@
-/** What every trainer must do, whatever its kind. Run on the stand-in trainer, on engine/train.py with the embedded model, and on a server that trains. */
+/** What every trainer must do, whatever its kind. Run on the stand-in trainer, on engine/train.py with the embedded model (one process, and two that torchrun starts), and on a server that trains. */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FineTuneJob, JobProgress, Trainer } from '../../src/engines/trainer/trainer.ts';
 import { findModel } from '../../src/store/models.ts';

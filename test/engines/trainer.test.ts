@@ -1,12 +1,12 @@
 /** The contract of every kind of trainer, on the stand-in trainer and on the real one. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/config/installation.ts';
 import { describe, expect, it } from 'vitest';
 import { createGpuGate } from '../../src/engines/gpu-gate.ts';
 import type { TrainerDone, TrainerJob, TrainerProgress } from '../../src/config/contract.ts';
-import type { TrainerProcess } from '../../src/engines/process/trainer-process.ts';
+import { trainerCommand, type TrainerProcess } from '../../src/engines/process/trainer-process.ts';
 import { openTrainer } from '../../src/engines/trainer/open.ts';
 import { createTrainerProcesses } from '../../src/engines/trainer/process.ts';
 import type { FineTuneJob } from '../../src/engines/trainer/trainer.ts';
@@ -16,8 +16,17 @@ import { warmPython } from '../support/warm-python.ts';
 import { type OpenTrainer, trainerContract } from './trainer.contract.ts';
 import { dataset, job } from './training-jobs.ts';
 
-/** A trainer of kind `process` whose process writes its id into a file, so that it can be killed. */
-function processTrainer(store: Store, program: readonly string[], args: readonly string[]): OpenTrainer {
+/**
+ * A trainer of kind `process` whose process writes its id into a file, so that it can be killed.
+ *
+ * @param victim which process dies when it is killed
+ */
+function processTrainer(
+  store: Store,
+  program: readonly string[],
+  args: readonly string[],
+  victim = (pid: number) => pid,
+): OpenTrainer {
   const pidFile = join(mkdtempSync(join(tmpdir(), 'colloquy-trainer-')), 'pid');
   const trainer = openTrainer(
     { kind: 'process' },
@@ -27,7 +36,7 @@ function processTrainer(store: Store, program: readonly string[], args: readonly
       process: { command: ['/bin/sh', '-c', `echo $$ > ${pidFile}; exec "$@"`, 'sh', ...program], args },
     },
   );
-  return { trainer, kill: () => process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL') };
+  return { trainer, kill: () => process.kill(victim(Number(readFileSync(pidFile, 'utf8'))), 'SIGKILL') };
 }
 
 const control = mkdtempSync(join(tmpdir(), 'colloquy-trainer-control-'));
@@ -49,17 +58,44 @@ trainerContract({
   },
 });
 
-const python = await warmPython();
+const program = [...(await warmPython()), join(projectRoot, 'engine/train.py')];
+const failing = async (store: Store) => ({
+  job: { ...(await job(store)), dataset: await dataset(store, 'bad', [{ text: 'no dialogue' }]) },
+  kind: 'bad_data',
+});
 trainerContract({
   kind: 'process, on the real train.py',
-  open: (store) =>
-    processTrainer(store, [...python, join(projectRoot, 'engine/train.py')], ['--threads', '1']),
+  open: (store) => processTrainer(store, program, ['--threads', '1']),
   short: job,
   long,
-  failing: async (store) => ({
-    job: { ...(await job(store)), dataset: await dataset(store, 'bad', [{ text: 'no dialogue' }]) },
-    kind: 'bad_data',
-  }),
+  failing,
+});
+
+/** Of torchrun, the process of a rank. */
+function rank(torchrun: number, number: number): number {
+  const found = readdirSync('/proc').find((pid) => {
+    try {
+      const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+      const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      return Number(fields.split(' ')[1]) === torchrun && variables.includes(`RANK=${number}`);
+    } catch {
+      return false;
+    }
+  });
+  return Number(found);
+}
+
+// torchrun itself is the product's own; the ranks that it starts need not load the libraries.
+const torchrun = trainerCommand({ device: { processes: 2 } }, 5_000).slice(0, -1);
+trainerContract({
+  kind: 'process, on two ranks of the real train.py',
+  open: (store) =>
+    processTrainer(store, [...torchrun, '--no-python', ...program], ['--threads', '1'], (pid) =>
+      rank(pid, 1),
+    ),
+  short: job,
+  long,
+  failing,
 });
 
 /** Processes that train until they are told to end, on a machine with so much memory and so many cores. */
