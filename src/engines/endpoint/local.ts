@@ -172,8 +172,8 @@ export function createLocalEndpoint(
       get count() {
         return slots.count;
       },
-      close: slots.close,
-      open: slots.open,
+      close: () => slots.close(),
+      open: () => slots.open(),
       // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.
       use: (work, signal) =>
         engines.use(pool, signal, () => {
