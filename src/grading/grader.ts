@@ -161,7 +161,7 @@ const LONGEST_SOLUTION = 20_000;
  * The answer that is compared: the marked one of a worked solution, which is a text with a line `#### 21`, or with a box among words. Other
  * texts are answers themselves.
  */
-export function answerOfSolution(text: string): string {
+function answerOfSolution(text: string): string {
   if (text.length > LONGEST_SOLUTION) return text;
   if (!text.includes('####') && !text.includes('boxed') && !text.includes('fbox')) return text;
   const outside = text.replace(/\\(?:boxed|fbox)\s*\{.*\}/s, ' ').replace(/\\[a-zA-Z]+/g, ' ');

@@ -3,6 +3,7 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { type ActivityInterceptors, DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { type Logger, stdSerializers } from 'pino';
+import { z } from 'zod';
 import { terminalSafe } from '../text/safe-text.ts';
 import { emit, type StepContext, stepOf, withinStep } from './events.ts';
 import {
@@ -16,7 +17,6 @@ import {
   type Traces,
 } from './log-metrics-traces.ts';
 import { ColloquyError, exitCodes } from '../errors.ts';
-import { z } from 'zod';
 
 const { errWithCause } = stdSerializers;
 

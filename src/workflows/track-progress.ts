@@ -1,4 +1,5 @@
 /** The progress of a run, and where the server shows it: current details, search attributes, memo. */
+import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   CancellationScope,
   log,
@@ -22,7 +23,6 @@ import {
   waitsForBudget,
   standing,
 } from './progress.ts';
-import { defineSearchAttributeKey } from '@temporalio/common';
 
 /** The progress of a run. Each change is shown as the run's current details, which costs no event. */
 export type ProgressTracker = {
@@ -210,11 +210,7 @@ export const searchAttributes = {
  *
  * @param about undefined for a run that an earlier version has begun: its history has no events for these
  */
-export function setSearchAttributes(
-  before: Progress | undefined,
-  now: Progress,
-  about: About | undefined,
-): void {
+function setSearchAttributes(before: Progress | undefined, now: Progress, about: About | undefined): void {
   const changed = (key: 'state' | 'phase' | 'iteration'): boolean => before?.[key] !== now[key];
   const measured =
     about !== undefined && accuracyOf(now) !== (before === undefined ? undefined : accuracyOf(before));
@@ -239,7 +235,7 @@ export function setSearchAttributes(
 const longestKeyword = 200;
 
 /** Writes the same facts into the memo, once in each run and at its end, for people and programs without search attributes. */
-export function setMemo(about: About, progress: Progress): void {
+function setMemo(about: About, progress: Progress): void {
   const accuracy = accuracyOf(progress);
   upsertMemo({ ...about, ...(accuracy === undefined ? {} : { accuracy }) });
 }
@@ -250,7 +246,7 @@ export function setMemo(about: About, progress: Progress): void {
  * This is also the event that keeps such moments apart. A workflow task without commands leaves no trace of where it ended: a worker
  * that takes the run over reads it and the next task as one, and gives the workflow an update before the failures that came earlier.
  */
-export function setHalted(text: string | undefined): void {
+function setHalted(text: string | undefined): void {
   upsertMemo({ halted: text ?? null });
 }
 

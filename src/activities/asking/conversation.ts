@@ -1,4 +1,5 @@
 /** What is a question taken through, and with how many others at once? */
+import { getHeapStatistics } from 'node:v8';
 import type { Agent } from '../../algorithm/agents.ts';
 import { bootstrap } from '../../algorithm/bootstrap.ts';
 import type { AnswerRules, GoldLabel, Question } from '../../algorithm/answer.ts';
@@ -10,7 +11,6 @@ import { readPage } from '../../store/files/rows.ts';
 import { type Model, untuned } from '../../store/models.ts';
 import { goldLabelSchema } from '../../store/records/rows.ts';
 import type { ExperimentFiles, QuestionSet } from '../../store/store.ts';
-import { getHeapStatistics } from 'node:v8';
 import { onAbort } from '../../engines/waiting.ts';
 
 export type DebateShard = {

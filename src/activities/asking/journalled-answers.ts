@@ -1,8 +1,8 @@
 /** How is a model asked, so that each answer is asked for once, however often a step is tried again, and whichever step has the request? */
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { abortable } from '../../engines/waiting.ts';
 import { appendAndRemember, type Entries, requireRoom } from '../../store/files/journal.ts';
-import { hash } from 'node:crypto';
 import type { Utterance } from '../../algorithm/debate.ts';
 import { withoutOldestTurn } from '../../algorithm/agents.ts';
 import { samplingOf, type SamplingSettings } from '../../config/agents.ts';

@@ -1,4 +1,5 @@
 /** Which base models does an experiment have, can their endpoints and its trainer do what it will ask, and are they those with which it began? */
+import { randomUUID } from 'node:crypto';
 import { type BaseModelOfConfig, baseModelsOf, byAgent, type FoundBase } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
 import { InvalidConfig } from '../../config/faults.ts';
@@ -20,7 +21,6 @@ import type { ColloquyError } from '../../errors.ts';
 import { atPlace, type Dependencies, type Running } from '../activity.ts';
 import { showFineTune } from '../asking/journalled-answers.ts';
 import { type Beginning, recordOf, requireBegunWith } from './begun-with.ts';
-import { randomUUID } from 'node:crypto';
 import type { AnswerRules, Question } from '../../algorithm/answer.ts';
 import { debate } from '../../algorithm/debate.ts';
 import { madeUpRows } from '../../algorithm/dataset.ts';
@@ -171,7 +171,7 @@ async function usableModel(
  * @param files of an experiment whose questions are stored
  * @throws as `Endpoint.examine` does
  */
-export async function examineEndpoint(
+async function examineEndpoint(
   config: ExperimentConfig,
   asked: BaseModelOfConfig,
   files: ExperimentFiles,

@@ -1,4 +1,5 @@
 /** What does an experiment leave: the record of each iteration, and the result? */
+import type { z } from 'zod';
 import { baseModelsOf } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { tidying } from '../../engines/endpoint/adapters.ts';
@@ -16,7 +17,6 @@ import {
 } from '../../store/records/rows.ts';
 import { experimentFiles, type ExperimentFiles } from '../../store/store.ts';
 import { type Dependencies, type Running, versions } from '../activity.ts';
-import type { z } from 'zod';
 import {
   answerChoice,
   guardCourse,
@@ -85,7 +85,7 @@ async function unloadReplaced(
   await unloadModels(await configInForce(files, iteration), replaced, endpoints, signal);
 }
 
-export async function unloadModels(
+async function unloadModels(
   config: ExperimentConfig,
   keys: ReadonlySet<string>,
   endpoints: Endpoints,

@@ -1,4 +1,5 @@
 /** The trained agents answer: one question in the terminal, or as a server. */
+import type { Server } from 'node:http';
 import type { Command } from '@commander-js/extra-typings';
 import { asksEmbedded } from '../../config/agents.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
@@ -11,7 +12,6 @@ import { command, jsonOption } from '../command.ts';
 import { ColloquyError, exitCodes, UsageError } from '../../errors.ts';
 import { interruptSignal, printJson } from '../terminal.ts';
 import { debateText } from './show.ts';
-import type { Server } from 'node:http';
 
 /** `colloquy ask "QUESTION"` */
 export const ask = debatersOption(
@@ -75,7 +75,7 @@ type Which = {
 };
 
 /** Adds the options that name the agents. */
-export function debatersOption<Args extends unknown[], Opts extends Record<string, unknown>>(
+function debatersOption<Args extends unknown[], Opts extends Record<string, unknown>>(
   command: Command<Args, Opts>,
 ) {
   return command
@@ -102,12 +102,7 @@ export function debatersOption<Args extends unknown[], Opts extends Record<strin
  *
  * @throws UsageError when both a series and an experiment are named, or none has finished; NoNightAccepted; as `openDebaters` does
  */
-export async function openAskedDebaters({
-  experiment,
-  series,
-  iteration,
-  distilled,
-}: Which): Promise<Debaters> {
+async function openAskedDebaters({ experiment, series, iteration, distilled }: Which): Promise<Debaters> {
   if (experiment !== undefined && series !== undefined)
     throw new UsageError('Name an experiment or a series, not both.');
   const store = openStore();

@@ -4,6 +4,7 @@ import {
   type ScheduleOverlapPolicy,
   type ScheduleSpec,
 } from '@temporalio/client';
+import { closest } from 'fastest-levenshtein';
 import type { ExperimentConfig } from '../../config/experiment.ts';
 import { resolveConfig } from '../../config/resolve.ts';
 import { ColloquyError, exitCodes, UsageError } from '../../errors.ts';
@@ -16,7 +17,6 @@ import { command, jsonOption } from '../command.ts';
 import { findSchedule, overlapPolicies, scheduleFacts, scheduleTable } from '../schedule/description.ts';
 import { type Temporal, withTemporal } from '../server/connect.ts';
 import { printJson } from '../terminal.ts';
-import { closest } from 'fastest-levenshtein';
 import { type ConfigInput, mergeConfig } from '../../config/load.ts';
 import { taskQueues } from '../../workflows/temporal.ts';
 

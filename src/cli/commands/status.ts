@@ -110,11 +110,7 @@ function minuteOf(date: Date | undefined): string {
 }
 
 /** Prints the state of an experiment; returns the matching exit code. @throws ExperimentNotFound */
-export async function printExperimentStatus(
-  temporal: Temporal,
-  name: string,
-  json: boolean,
-): Promise<ExitCode> {
+async function printExperimentStatus(temporal: Temporal, name: string, json: boolean): Promise<ExitCode> {
   const snapshot = await readSnapshot(temporal, name);
   const { status, progress } = snapshot;
   const failure = await endedBy(temporal, name, snapshot);

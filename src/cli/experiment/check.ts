@@ -1,4 +1,5 @@
 /** What will an experiment take, and can this machine run it: questions, endpoint, model, trainer, tokens, disk, and time at speeds that this store has shown? */
+import { z } from 'zod';
 import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
 import { servingFaults, trainingFaults } from '../../config/training-plan.ts';
 import { baseModelsOf, iterationsOf, modelFaults } from '../../config/agents.ts';
@@ -20,7 +21,6 @@ import {
   type Warning,
 } from '../../store/records/result.ts';
 import { experimentFiles, type Store } from '../../store/store.ts';
-import { z } from 'zod';
 import { type Estimate, estimate, type QuestionCounts, sum } from '../../config/estimate.ts';
 import { type NeededModel, neededModels } from '../../config/model-needs.ts';
 import { experimentDifference } from '../../config/resolve.ts';

@@ -1,4 +1,6 @@
 /** How is it printed that an experiment or a study has ended: its result, or what can be done now? */
+import Table from 'cli-table3';
+import pc from 'picocolors';
 import { isThere } from '../../store/blobs.ts';
 import type { ExperimentResult } from '../../store/records/result.ts';
 import { experimentFiles, openStore, type Store } from '../../store/store.ts';
@@ -18,8 +20,6 @@ import {
   wantsColours,
   warningsText,
 } from '../terminal.ts';
-import Table from 'cli-table3';
-import pc from 'picocolors';
 import type { Evaluation } from '../../algorithm/evaluation.ts';
 import { type Accuracy, accuracyInterval } from '../../algorithm/measures/answers.ts';
 import { accuracyTables } from '../../report/read/study.ts';

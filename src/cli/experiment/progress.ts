@@ -1,10 +1,10 @@
 /** How far is an experiment, steps in flight included, what is new about it, and how far are all the others? */
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { counted, evaluationName, percent, splitPlace } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';
 import { phaseName, progressTable } from '../../workflows/progress-table.ts';
 import { type Loss, type Progress, secondsWorked, standing, waitingSteps } from '../../workflows/progress.ts';
 import { byCause, causeOf, timeText } from '../../workflows/waiting-notes.ts';
-import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { Temporal } from '../server/connect.ts';
 import { hasWorker } from '../server/workflow.ts';
 import {
@@ -78,7 +78,7 @@ export function shortWhereText({ phase, state, iteration, iterations }: Progress
 export type WaitsFor = { readonly why: string; readonly command: string };
 
 /** Undefined when it does not wait. */
-export function waitsFor(progress: Progress): WaitsFor | undefined {
+function waitsFor(progress: Progress): WaitsFor | undefined {
   const { state, waiting } = progress;
   if (state !== 'paused' && waiting.length === 0) return undefined;
   const table = progressTable(progress);

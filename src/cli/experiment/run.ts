@@ -1,4 +1,5 @@
 /** How is an experiment started, and followed until it ends or needs a person? */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { modelNames } from '../../config/agents.ts';
 import { agentCount, type ExperimentConfig } from '../../config/experiment.ts';
@@ -22,7 +23,6 @@ import {
 } from '../server/workflow.ts';
 import { readProgress, readSnapshot } from './snapshot.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../../workflows/progress.ts';
 import type { Display } from '../display.ts';
 

@@ -1,13 +1,13 @@
 /** What do the server and the worker say of a running experiment at one moment, and the heartbeats of its steps of how far each is and what it waits for? */
+import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { z } from 'zod';
 import { shellWord, terminalSafe } from '../../text/safe-text.ts';
 import { type Progress, type ProgressAnswer, progressQuery } from '../../workflows/progress.ts';
 import { timeText } from '../../workflows/waiting-notes.ts';
-import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
 import { timeoutText } from '../../workflows/temporal.ts';
 import type { Temporal } from '../server/connect.ts';
 import { describe, type Queues } from '../server/workflow.ts';
-import { defaultPayloadConverter } from '@temporalio/common';
-import { z } from 'zod';
 
 /** The state of an experiment at one moment. */
 export type Snapshot = {

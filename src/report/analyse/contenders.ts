@@ -1,9 +1,9 @@
 /** Who is compared with whom in a study, by which scores, and how do two of them differ? */
+import { setImmediate as otherWork } from 'node:timers/promises';
 import { type Accuracy, ratioOverQuestions } from '../../algorithm/measures/answers.ts';
 import { type Method, methodNames, methods } from '../../algorithm/methods.ts';
 import type { StudyCell } from '../../config/study.ts';
 import type { MeasuredExperiment, Scores, SeedScore } from '../read/measured-experiment.ts';
-import { setImmediate as otherWork } from 'node:timers/promises';
 import { comparePaired, type PairedDifference, type ScorePair } from '../../algorithm/measures/comparison.ts';
 import { holm } from '../../algorithm/measures/tests.ts';
 

@@ -38,7 +38,7 @@ export const tokensSchema = z.strictObject({ prompt: z.number().int(), completio
 const partSchema = z.strictObject({ available: z.number().int(), used: z.number().int() });
 
 /** The dataset of a model in an iteration. Sizes are rows. */
-export const datasetSchema = z.strictObject({
+const datasetSchema = z.strictObject({
   /** The agents that have the model: one, or several that share it. */
   agents: z.array(z.number().int()),
   role: z.string(),
@@ -106,7 +106,7 @@ const rewardsSchema = z
  */
 export type Rewards = z.infer<typeof rewardsSchema>;
 
-export const fineTuneSchema = z.strictObject({
+const fineTuneSchema = z.strictObject({
   /** The agent that has the model; the first of several that share it. */
   agent: z.number().int(),
   role: z.string(),

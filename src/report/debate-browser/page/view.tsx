@@ -1,11 +1,11 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
 import type { ComponentChildren } from 'preact';
-import { evaluationName } from '../../../text/figures.ts';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import temml from 'temml';
+import { evaluationName } from '../../../text/figures.ts';
 import type { BrowsedDebate, DebateEntry, ShownKind, Turn, Vote } from '../browsed-debate.ts';
 import { AnswerChip, OutcomeChip } from './finder.tsx';
 import { hashOf, type Library } from './library.ts';
-import temml from 'temml';
 
 type DebateViewProps = {
   library: Library;
