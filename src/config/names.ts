@@ -114,3 +114,19 @@ export const hubDatasets = {
     file: shard,
   },
 } as const satisfies Record<string, HubDataset>;
+
+/** A branch or a tag can change while an experiment uses it; a commit cannot. */
+export const commit = z
+  .string()
+  .regex(/^[0-9a-f]{40}$/, 'expected a commit of the dataset: 40 hexadecimal digits, not a branch or a tag');
+
+/** A dataset with a task of its own, as a config names it where only its held-out questions are wanted. */
+export const namedDatasetSchema = z
+  .strictObject({
+    kind: z
+      .enum(['gsm8k', 'math', 'math-500', 'mmlu'])
+      .describe('The held-out split of this dataset, with all its levels.'),
+    revision: commit.optional().describe('A commit of the dataset. Default: that of its own task.'),
+    dataset_path: z.string().min(1).optional().describe('A folder with a copy of the dataset.'),
+  })
+  .describe('A dataset.');

@@ -1,7 +1,7 @@
 /** Where do the questions of an experiment come from? The `task` of an experiment, and the datasets that tasks use. */
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { hubDatasets } from './names.ts';
+import { commit, hubDatasets, namedDatasetSchema } from './names.ts';
 
 const mostQuestions = 100_000;
 const size = z.int().min(1).max(mostQuestions);
@@ -39,30 +39,16 @@ const arithmeticTaskSchema = z
     'Arithmetic as in the paper. The questions follow from the seed; no question occurs twice, in training and held-out questions together.',
   );
 
-/** A branch or a tag can change while an experiment uses it; a commit cannot. */
-const commit = z
-  .string()
-  .regex(/^[0-9a-f]{40}$/, 'expected a commit of the dataset: 40 hexadecimal digits, not a branch or a tag');
 const folder = z.string().min(1);
 /** See `resolveTaskPaths` in load.ts. */
 const place =
   "Absolute, or relative to the config file (on the command line: to the current folder). A path that is not found there is relative to the worker's current folder.";
 const copy = 'as `hf download` leaves it, or one .jsonl or .parquet file named after each split';
 
-const otherSetSchema = z
-  .strictObject({
-    kind: z
-      .enum(['gsm8k', 'math', 'math-500', 'mmlu'])
-      .describe('The held-out split of this dataset, with all its levels.'),
-    revision: commit.optional().describe('A commit of the dataset. Default: that of its own task.'),
-    dataset_path: folder.optional().describe('A folder with a copy of the dataset.'),
-  })
-  .describe('A dataset.');
-
 /** The settings of all tasks whose questions are read and not generated. */
 const read = {
   decontaminate: z
-    .array(z.union([folder, otherSetSchema]))
+    .array(z.union([folder, namedDatasetSchema]))
     .optional()
     .describe(
       'Training questions that are also in one of these sets (compared by normalised text) are left out and counted. A set is a .jsonl or .parquet file whose rows have a `question` or a `problem`, or a dataset such as {kind: math-500}.',
@@ -280,7 +266,7 @@ export type DatasetTask = Extract<TaskConfig, { kind: keyof typeof hubDatasets }
 /** A set of questions that must not be trained on. */
 export type OtherSet = NonNullable<JsonlTask['decontaminate']>[number];
 
-/** Where a task's questions come from: in a word, and by the dataset of the hub whose licence counts. `sums`: those that the embedded model knows. */
+/** Where a task's questions come from: a word for people, the dataset of the hub whose licence counts, and whether they are sums, as the embedded model can answer. */
 type Origin = { readonly name: string; readonly dataset: string | null; readonly sums: boolean };
 
 export function originOf(task: TaskConfig): Origin {
