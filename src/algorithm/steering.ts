@@ -1,9 +1,9 @@
 /**
- * What may a person change while an experiment runs, and when does it wait for that?
+ * What may a person change while an experiment runs, and when does the experiment wait for a larger budget?
  *
  * Settings may change on which no finished work depends: each is read by one kind of step of an iteration, and a change holds for the steps of
- * that kind that are not done yet. The budget is what the experiment may use, and what it has used: when it is used up, it has to wait for
- * more. Nothing here asks a clock.
+ * that kind that are not done yet. The budget is what the experiment may use, and what it has used: when it is used up, the experiment
+ * waits until a person raises it. Nothing here asks a clock.
  */
 
 /** The phases of an iteration, in their order. */

@@ -237,11 +237,11 @@ export function objectiveOf(
 export const modelForms = ['adapter', 'full', 'hosted'] as const;
 export type ModelForm = (typeof modelForms)[number];
 
-/** What those who load a model, or read of it, have to know of its form. `whole`: its files are all that a program needs. */
+/** What a form means for a program that loads a model (`whole`: the model's files are all that it needs), and for people (`change`: how it differs from its base). */
 export const aboutForm: Readonly<Record<ModelForm, { readonly whole: boolean; readonly change: string }>> = {
   adapter: { whole: false, change: 'a LoRA adapter merged into it' },
   full: { whole: true, change: 'all its weights fine-tuned' },
-  // It has no files: the manifest has its name.
+  // It has no files here: its manifest has the name that it has at its server.
   hosted: { whole: false, change: 'weights that its server keeps' },
 };
 

@@ -30,7 +30,7 @@ export type StarterEndpoint = {
   readonly isNew: boolean;
 };
 
-/** What may be said for a task; the same of an endpoint is below. */
+/** The words that `taskOf` takes for a task, for people. Those for an endpoint are in `endpointChoices`. */
 export const taskChoices = [
   'arithmetic         made questions, such as 12+3*4-5',
   'own:FILE           rows {"question": …, "answer": …}: JSON lines, a JSON list or Parquet',

@@ -141,7 +141,7 @@ export type TrainerAbilities = {
   readonly jobsAtOnce?: number;
 };
 
-/** A cluster decides itself how many of the jobs that it has run at once. Each takes some 2 GB of its head, also while it waits for devices. */
+/** A cluster decides itself how many of its jobs run at once. Each job takes some 2 GB of memory on the cluster's head, also while it waits for devices. */
 const jobsOfCluster = 8;
 
 /** @param name of the trainer, for messages */

@@ -72,7 +72,7 @@ export type Events = {
 };
 
 /** Milliseconds since 1970. */
-type Span = { readonly beganAt: number; readonly endedAt: number };
+export type Span = { readonly beganAt: number; readonly endedAt: number };
 /** Whose fine-tune it is. */
 export type FineTune = {
   readonly experiment: string;

@@ -189,7 +189,7 @@ function mapValues<Value, Result>(
 /**
  * No night may have other settings than the first one of its series, apart from those that nights may change.
  *
- * @param instead what can have another name, so that the settings may stay
+ * @param instead what to rename for a night with these settings, in the error's words
  * @throws InvalidConfig
  */
 export function requireFixedSettings(

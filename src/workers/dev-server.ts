@@ -191,7 +191,7 @@ async function untilItAnswers(address: string, server: GuardedProcess, logFile: 
 }
 
 async function answers(address: string): Promise<boolean> {
-  // Without the client's own retries: the first of them waits for a second, and the server is there in a third of one.
+  // The client's own retries are left out: the first one comes after a second, and the server is there in a third of a second.
   const connection = Connection.lazy({ address, interceptors: [] });
   try {
     await connection.withDeadline(Date.now() + 2_000, () =>

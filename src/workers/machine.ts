@@ -106,7 +106,7 @@ function modelText(config: ExperimentConfig, of: BaseModelOfConfig, endpoint: En
   return modelLocation(name);
 }
 
-/** @throws what stands in the way of its use for the experiment */
+/** @throws the reason why the experiment cannot use the endpoint */
 async function servingText(
   of: BaseModelOfConfig,
   endpoint: EndpointConfig,

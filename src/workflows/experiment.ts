@@ -228,7 +228,7 @@ async function remakingDamaged<Result>(
   }
 }
 
-/** How often it is made again before the last resort. */
+/** How often the work is tried before each call of the last resort. */
 const attempts = 3;
 
 async function remakeEarlier(state: ExperimentState, control: RunControl): Promise<void> {

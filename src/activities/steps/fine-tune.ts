@@ -10,7 +10,7 @@ import { requireSameWeights, resolveModel } from '../../engines/endpoint/base-mo
 import { FineTuneStopped } from '../../engines/trainer/errors.ts';
 import type { Trainers } from '../../engines/trainer/open.ts';
 import { type FineTuneJob, type JobProgress, shown, type Trainer } from '../../engines/trainer/trainer.ts';
-import { type FineTune, emit } from '../../observe/events.ts';
+import { emit, type FineTune, type Span } from '../../observe/events.ts';
 import { baseModelHash } from '../../store/base-model-files.ts';
 import { ArtifactMissing, ModelCannotBeRemade } from '../../store/errors.ts';
 import { isThere } from '../../store/blobs.ts';
@@ -282,9 +282,6 @@ async function train(
     }
   }
 }
-
-/** Milliseconds since 1970. */
-type Span = { readonly beganAt: number; readonly endedAt: number };
 
 function agentOf({ experiment, iteration, agent, role }: FineTune): FineTune {
   return { experiment, iteration, agent, role };

@@ -1,4 +1,4 @@
-/** What will an experiment take, and can this machine run it: questions, endpoint, model, trainer, tokens, disk, and time at speeds that this store has shown? */
+/** Does this machine have what an experiment needs (questions, endpoints, models, a trainer), and how many tokens, how much disk and how long will it take? */
 import { z } from 'zod';
 import { type EndpointConfig, loadEndpoints, servedForms } from '../../config/endpoints.ts';
 import { servingFaults, trainingFaults } from '../../config/training-plan.ts';

@@ -1,4 +1,4 @@
-/** How far is an experiment, steps in flight included, what is new about it, and how far are all the others? */
+/** How far is an experiment, with its steps in flight, and what is new about it? And how far are all experiments and studies of the server? */
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { counted, evaluationName, percent, splitPlace } from '../../text/figures.ts';
 import { terminalSafe } from '../../text/safe-text.ts';

@@ -1,4 +1,4 @@
-/** What do the server and the worker say of a running experiment at one moment, and the heartbeats of its steps of how far each is and what it waits for? */
+/** What is the state of a running experiment at one moment, by the server and the worker, and how far is each of its steps, by its heartbeats? */
 import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';

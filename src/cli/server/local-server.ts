@@ -70,8 +70,8 @@ const deathsInARow = 3;
 const livedMs = 30_000;
 
 /**
- * What a worker tells Node: to keep new objects, which most of an answer's are, in up to 64 MB before it looks which of them are still used. With
- * Node's own 16 MB that took a tenth of all that an answer costs the worker (docs/benchmarks.md).
+ * Flags for the Node of a worker. It keeps new objects in up to 64 MB before it looks which of them are still used; most objects of an answer are
+ * not used for long. With Node's own 16 MB this search took a tenth of the worker's time for an answer (docs/benchmarks.md).
  */
 export const workerNodeFlags = ['--max-semi-space-size=64'];
 

@@ -44,7 +44,7 @@ const largestAnswer = 8 * 2 ** 20;
  *   a moment before, or have died of the request: a caller that has to know sends it again by itself
  */
 export function createHttpClient(timeoutMs: number, sendsAgain = true): HttpClient {
-  // The delay that axios gives to the socket of each request. With another one, a socket would be told twice for each request.
+  // axios sets this delay on the socket of each request. With another value here, each request would set the delay of its socket twice.
   const kept = { keepAlive: true, keepAliveMsecs: 60_000 };
   const httpAgent = new HttpAgent(kept);
   const httpsAgent = new HttpsAgent(kept);

@@ -1,4 +1,4 @@
-/** What is found of an endpoint and of its model, without a start of anything? For `colloquy doctor` and `colloquy validate`. */
+/** Can an endpoint answer, and does it have the model? Nothing is started to find that out. For `colloquy doctor` and `colloquy validate`. */
 import { type BaseModelOfConfig, modelLocation } from '../../config/agents.ts';
 import { type EndpointConfig, urlsOf, type VllmConfig } from '../../config/endpoints.ts';
 import type { ExperimentConfig } from '../../config/experiment.ts';
@@ -15,7 +15,8 @@ import { resolveModel } from './base-model.ts';
 import { configuredEndpoints } from './open.ts';
 
 /**
- * Asks a server that somebody else started whether it answers and has the model. One that the worker starts is not started for that.
+ * Asks a server that somebody else started whether it answers and has the model. A server that the worker starts itself is not asked: only its
+ * program and the model are looked for.
  *
  * @param name of the endpoint
  * @returns what was found out about the model there, as a clause
@@ -43,7 +44,7 @@ export async function reachEndpoint(
   return `the server answers and has ${model}`;
 }
 
-/** What there is to answer as a base model of an experiment, in words. @throws what stands in its way */
+/** What would answer as a base model of an experiment, in words. @throws the reason why nothing can */
 export async function endpointText(
   of: BaseModelOfConfig,
   endpoint: EndpointConfig,
@@ -64,7 +65,7 @@ export async function endpointText(
   return `${listed(urls)} ${urls.length === 1 ? 'answers' : 'answer'}`;
 }
 
-/** @throws what stands in the way of a start */
+/** @throws the reason why it could not be started */
 async function ownVllmText(
   endpoint: VllmConfig,
   config: ExperimentConfig,

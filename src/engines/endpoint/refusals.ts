@@ -1,4 +1,4 @@
-/** Which refusals of a server would come again: of a prompt that is too long for the model's context, and of an adapter? Adapters in the words of vLLM 0.32, as it was seen to answer. */
+/** Which refusals of a server would come again, for a prompt that is too long for the model's context, or an adapter that it cannot load? The words about adapters are those that vLLM 0.32 was seen to answer with. */
 import type { Message } from '../../algorithm/agents.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
 import { EngineFailed, EngineRefused } from '../errors.ts';

@@ -118,7 +118,7 @@ export function createEnginePool(
 
   /** Starts a process for each `manyRequests` that are in flight, as far as they may run, and the first one when it has died. */
   async function grow(): Promise<void> {
-    // What another one takes is known when one has started. Requests wait for it already.
+    // How much memory another process takes is known once one has started, for which requests wait already.
     if (members.every(({ running }) => running === undefined))
       await ready(first, never).catch(() => undefined);
     const memory = members.find(({ running }) => running !== undefined)?.running?.memory;

@@ -1,14 +1,15 @@
 /**
  * What does a worker keep in local files while work is under way? Answers in a journal, and the rows of a table in a spool.
  *
- * A journal has values under keys, and each value is in the file before the next step needs
- * it. A line is `<crc32 in hex> ["key",value]`; the last line of a key counts. A journal is a local file of the worker; take-over.ts brings it to
- * other hosts where the store is no folder.
+ * A journal has values under keys, and each value is in the file before the next step needs it. A line is `<crc32 in hex> ["key",value]`; the
+ * last line of a key counts. A journal is a local file of the worker; take-over.ts brings it to other hosts where the store is no folder.
  *
- * The thread that has a value writes its line at once, in one write with O_APPEND, which the system never mixes with another writer’s (on NFS: of the same host). So
- * a value is never known without being in the file. A write into the system's cache takes a microsecond; one through Node's thread pool
- * takes forty. A value is read back from the file when it is asked for, so that memory does not grow with the answers. There is no fsync: the lines survive the end of the process, which is the usual failure. A power cut may lose the newest
- * lines; those answers are then requested again.
+ * The thread that has a value writes its line at once, in one write with O_APPEND, which the system never mixes with another writer’s (on NFS:
+ * of the same host). So a value is never known without being in the file. A write into the system's cache takes a microsecond; one through
+ * Node's thread pool takes forty. A value is read back from the file when it is asked for, so that memory does not grow with the answers.
+ *
+ * There is no fsync: the lines survive the end of the process, which is the usual failure. A power cut may lose the newest lines; those answers
+ * are then requested again.
  */
 import { closeSync, createReadStream, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -156,7 +156,7 @@ describe('a fine-tune', () => {
 
   it('that did not have enough memory says with how many rows at once it goes on, in its heartbeats and in the log', async () => {
     const logged: object[] = [];
-    // The log has a line for each (src/observe/log.ts).
+    // The log has a line for each (src/observe/log-metrics-traces.ts).
     const stopListening = onEvent('micro-batch', (smaller) => logged.push(smaller));
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
