@@ -13,7 +13,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, CommandRow>>>> = {
   'Start:': {
     quickstart: [
       'improve a tiny model on this machine: starts server and worker, runs three iterations, writes a report',
-      async () => (await import('./commands/quickstart.ts')).quickstart,
+      async () => (await import('./commands/run.ts')).quickstart,
     ],
     init: [
       'ask four questions and write a config, with a comment for each setting',
@@ -55,7 +55,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, CommandRow>>>> = {
     ],
     setup: [
       "install what npm does not: the engine's Python packages, and a Temporal CLI for the dev server",
-      async () => (await import('./commands/setup.ts')).setup,
+      async () => (await import('./commands/doctor.ts')).setup,
     ],
   },
   'Watch and steer:': {

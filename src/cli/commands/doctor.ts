@@ -1,3 +1,4 @@
+/** `colloquy doctor`, which shows what this machine has and what is missing, and `colloquy setup`, which installs it. */
 import { join } from 'node:path';
 import { colloquy } from '../../config/installation.ts';
 import { exitCodes } from '../../errors.ts';
@@ -14,6 +15,7 @@ import { experimentFromConfig } from '../arguments.ts';
 import { command, jsonOption, setExitCode } from '../command.ts';
 import { connect } from '../server/connect.ts';
 import { colours, printJson } from '../terminal.ts';
+import { runSetUp } from '../server/local-server.ts';
 
 /** `colloquy doctor [CONFIG] [key=value ...]` */
 export const doctor = command('doctor', [
@@ -162,3 +164,15 @@ function listText(title: string, findings: readonly Finding[]): string {
   );
   return [bold(title), ...lines].join('\n');
 }
+
+/** `colloquy setup` */
+export const setup = command('setup', [
+  'colloquy setup            # does nothing when nothing is missing',
+  'colloquy setup --qlora    # also bitsandbytes, which fine_tune.method: qlora needs',
+  'Commands that need them set up what is missing. Everything is kept in ~/.cache/colloquy, or $XDG_CACHE_HOME/colloquy.',
+])
+  .option('--qlora', 'also install what base models in 4 bits need')
+  .action(async ({ qlora }) => {
+    await runSetUp('setup.mjs');
+    if (qlora) await runSetUp('setup-qlora.mjs');
+  });

@@ -1,13 +1,20 @@
-import { colloquy } from '../../config/installation.ts';
-import { experimentFromConfig } from '../arguments.ts';
+/** `colloquy run`, for which workers are there already, and `colloquy quickstart`, which starts a server and a worker itself. */
+import { join } from 'node:path';
+import { colloquy, isClone, projectRoot } from '../../config/installation.ts';
+import { type Experiment, experimentFromConfig } from '../arguments.ts';
 import { command, commandLine, jsonOption, priorityOption, setExitCode, weightOption } from '../command.ts';
 import { createDisplay, type Display } from '../display.ts';
 import { type ExitCode, exitCodes } from '../../errors.ts';
 import { type EndingOptions, printEnding, sayFinishedBefore } from '../experiment/ending.ts';
-import { followExperiment, startExperiment } from '../experiment/run.ts';
-import { onceReachable, type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
-import { sharing } from '../server/workflow.ts';
+import { type Ending, finishedResult, followExperiment, startExperiment } from '../experiment/run.ts';
+import { configuredAddress, onceReachable, type Temporal, uiUrlOf, withTemporal } from '../server/connect.ts';
+import { findWorkflow, sendUpdate, sharing } from '../server/workflow.ts';
 import { interruptSignal } from '../terminal.ts';
+import { remove } from '../../store/blobs.ts';
+import { openStore } from '../../store/store.ts';
+import { retryUpdate, waitingSteps } from '../../workflows/progress.ts';
+import { readProgress } from '../experiment/snapshot.ts';
+import { openLocalServer, requireTools, superviseWorker } from '../server/local-server.ts';
 
 /** `colloquy run CONFIG [key=value ...]` */
 export const run = command('run', [
@@ -64,4 +71,116 @@ export async function followToEnd(
     display.stop();
     dispose();
   }
+}
+
+/** `colloquy quickstart` */
+export const quickstart = command('quickstart', [
+  'colloquy quickstart                  # sets up what is missing first; a second time: goes on, or shows the result',
+  'colloquy quickstart --fresh          # removes runs/quickstart and begins again',
+  'colloquy quickstart iterations=1 name=small',
+  ...(isClone ? ['npm run quickstart -- --fresh        # the same; installs the npm packages too'] : []),
+])
+  .argument('[overrides...]', 'settings to change, as key=value')
+  .option('--fresh', 'begin again: remove what an earlier run left, except finished fine-tunes')
+  .addOption(jsonOption)
+  .action(async (overrides, { fresh = false, json = false }) => {
+    const experiment = experimentFromConfig(join(projectRoot, 'configs', 'quickstart.yaml'), overrides);
+    const { name } = experiment;
+    const comeBack = quickstartLine(overrides);
+    const display = createDisplay(json ? process.stderr : process.stdout);
+    try {
+      const before = fresh ? null : await finishedResult(experiment);
+      if (before === null) {
+        setExitCode(await runWithServerAndWorker(experiment, { fresh, json, display, comeBack }));
+        return;
+      }
+      sayFinishedBefore(display, name, quickstartLine([...overrides, '--fresh']));
+      display.stop();
+      setExitCode(await printEnding({ kind: 'finished', result: before }, { name, json, comeBack }));
+    } finally {
+      display.stop();
+    }
+  });
+
+/** The command line that a person types for it. */
+function quickstartLine(words: readonly string[]): string {
+  if (!isClone) return commandLine(`${colloquy} quickstart`, words);
+  return commandLine('npm run quickstart', words.length > 0 ? ['--', ...words] : []);
+}
+
+type Options = {
+  readonly fresh: boolean;
+  readonly json: boolean;
+  readonly display: Display;
+  readonly comeBack: string;
+};
+
+/** Everything that is started here is also stopped here, in the opposite order, after an error too. */
+async function runWithServerAndWorker(
+  experiment: Experiment,
+  { fresh, json, display, comeBack }: Options,
+): Promise<ExitCode> {
+  const { name } = experiment;
+  // Both at once, as each takes a minute or more.
+  await requireTools('python', ...(configuredAddress() === undefined ? (['temporal'] as const) : []));
+  const { signal, dispose } = interruptSignal();
+  const server = await openLocalServer(display.say);
+  try {
+    const ending = await withTemporal(async (temporal): Promise<Ending> => {
+      if (fresh) await forget(temporal, name);
+      const worker = await superviseWorker(display.say);
+      try {
+        return await runAndFollow(temporal, experiment, {
+          display,
+          signal: AbortSignal.any([signal, worker.gaveUp]),
+        });
+      } finally {
+        if (signal.aborted) display.say('Stopping: what is in flight is being saved ...');
+        await worker.stop();
+      }
+    });
+    display.stop();
+    if (ending.kind !== 'detached') return await printEnding(ending, { name, json, comeBack });
+    console.error(
+      signal.aborted
+        ? `Stopped. To go on:  ${comeBack}`
+        : `The worker cannot be kept running. To go on:  ${comeBack}`,
+    );
+    return signal.aborted ? exitCodes.interrupted : exitCodes.failed;
+  } finally {
+    await server.stop();
+    dispose();
+  }
+}
+
+async function runAndFollow(
+  temporal: Temporal,
+  experiment: Experiment,
+  { display, signal }: { readonly display: Display; readonly signal: AbortSignal },
+): Promise<Ending> {
+  const { name } = experiment;
+  const start = await startExperiment(temporal, experiment);
+  if (start.kind === 'finished') return start;
+  const ui = uiUrlOf(temporal.address, name);
+  if (ui !== undefined) display.say(`Web UI, while this runs: ${ui}`);
+  display.say(start.kind === 'started' ? `Started ${name}` : `Going on with ${name}`);
+  if (start.kind === 'attached') await retryWhenParked(temporal, name, display);
+  return followExperiment(temporal, name, { display, signal, hintWorker: false });
+}
+
+/** A person who starts the quickstart again has removed the cause that it waited for. */
+async function retryWhenParked(temporal: Temporal, name: string, display: Display): Promise<void> {
+  const progress = await readProgress(temporal.client, name);
+  // A budget that is used up is raised, and not tried again: following it shows how.
+  const steps = waitingSteps(progress?.waiting ?? []);
+  if (progress?.state !== 'parked' || steps.length === 0) return;
+  display.say(`Trying again what it waited for: ${steps.map(({ step }) => step).join(', ')}`);
+  await sendUpdate(temporal, name, (handle) => handle.executeUpdate(retryUpdate));
+}
+
+async function forget(temporal: Temporal, name: string): Promise<void> {
+  const found = await findWorkflow(temporal, name, 'experiment');
+  if (found?.status.name === 'RUNNING')
+    await temporal.client.workflow.getHandle(name).terminate('begun again with --fresh');
+  await remove(openStore().experiment(name));
 }
