@@ -1,3 +1,4 @@
+/** How does an experiment go from its beginning to its result, over all its runs, and what is made again when it is found damaged? */
 import { allHandlersFinished, ApplicationFailure, condition, workflowInfo } from '@temporalio/workflow';
 import type { FineTuned } from '../activities/steps/fine-tune.ts';
 import type { Plan } from '../activities/steps/prepare.ts';

@@ -1,3 +1,4 @@
+/** What does the store have of an experiment for its report: its result, its labels, some of its debates, and the warnings about it? */
 import { z } from 'zod';
 import { chosenIteration } from '../../algorithm/guard.ts';
 import type { Debate } from '../../algorithm/debate.ts';
@@ -27,21 +28,6 @@ import { type LabelRow, labelRow } from '../analyse/measures.ts';
 import { warningsOf } from '../findings/warnings.ts';
 import { readLabels, trainedQuestions } from './measured-experiment.ts';
 import { ColloquyError, exitCodes } from '../../errors.ts';
-
-/** An experiment has not finished: it has no result.json. */
-export class NothingToReport extends ColloquyError {
-  override name = 'NothingToReport' as const;
-  // The files may become visible later: several hosts can share a store.
-  readonly retryable = true;
-  readonly exitCode = exitCodes.failed;
-  /** Absolute. */
-  readonly folder: string;
-
-  constructor(folder: string) {
-    super(`There is no result.json in ${folder}: the experiment has not finished, or has another name.`);
-    this.folder = folder;
-  }
-}
 
 /**
  * The result.json of an experiment.
@@ -284,5 +270,20 @@ async function orNull<Value>(read: Promise<Value | null>): Promise<Value | null>
   } catch (error) {
     if (error instanceof ArtifactDamaged) return null;
     throw error;
+  }
+}
+
+/** An experiment has not finished: it has no result.json. */
+export class NothingToReport extends ColloquyError {
+  override name = 'NothingToReport' as const;
+  // The files may become visible later: several hosts can share a store.
+  readonly retryable = true;
+  readonly exitCode = exitCodes.failed;
+  /** Absolute. */
+  readonly folder: string;
+
+  constructor(folder: string) {
+    super(`There is no result.json in ${folder}: the experiment has not finished, or has another name.`);
+    this.folder = folder;
   }
 }

@@ -1,4 +1,5 @@
 /** @jsxRuntime automatic @jsxImportSource preact */
+/** The program of debates.html: the list of debates and the one that is open, by the address, by a search and by the keyboard. */
 import { type RefObject, render } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { count } from '../../../text/figures.ts';
