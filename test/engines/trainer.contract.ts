@@ -119,7 +119,8 @@ export function trainerContract({
       const events = await first;
       const seenLate = (await late[0])!;
       expect(seenLate[0]).not.toMatchObject({ event: 'started' });
-      expect(events.slice(-seenLate.length)).toEqual(seenLate);
+      // None of them where all events came at once with the end of the job, as they may from a cluster that is asked now and then.
+      expect(events.slice(events.length - seenLate.length)).toEqual(seenLate);
     });
 
     it('has nothing to show of a job that was never submitted', async () => {
