@@ -4,6 +4,8 @@ import { expect, it, vi } from 'vitest';
 import { EngineClosed } from '../../src/engines/errors.ts';
 import { createEnginePool } from '../../src/engines/process/engine-pool.ts';
 import type { EngineProcess, RunningEngine } from '../../src/engines/process/engine-process.ts';
+import type { ExitStatus, ProcessGroup } from '../../src/engines/process/process-group.ts';
+import { supervise } from '../../src/engines/process/supervisor.ts';
 
 const { signal } = new AbortController();
 
@@ -70,6 +72,44 @@ it('a pool with much to answer starts a second process as soon as the first, whi
     expect(started).toBe(2);
     finish();
     await Promise.all(requests);
+    await pool.close();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('a pool that is ended while its first process starts does not start it again for requests that are no more', async () => {
+  vi.useFakeTimers();
+  try {
+    let starts = 0;
+    const exits: (() => void)[] = [];
+    /** A supervised process that never becomes ready. */
+    const start = (): EngineProcess =>
+      supervise({
+        name: 'the model',
+        graceMs: 1,
+        start: async () => {
+          starts += 1;
+          let exit = (): void => undefined;
+          const exited = new Promise<ExitStatus>(
+            (resolve) => (exit = () => resolve({ code: 0, signal: null })),
+          );
+          exits.push(exit);
+          const log = { file: '', lines: () => [], ending: () => '' };
+          return { pid: starts, exited, log, stop: async () => exit() } as unknown as ProcessGroup;
+        },
+        untilReady: async ({ exited }) => void (await exited),
+      });
+    const pool = createEnginePool(start, { most: () => 2, busyMs: 1_000 });
+    const cancelling = new AbortController();
+    const requests = Array.from({ length: 17 }, () => pool.use(cancelling.signal, async () => undefined));
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(starts).toBe(1);
+    cancelling.abort(new Error('cancelled'));
+    await Promise.allSettled(requests);
+    await pool.end();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(starts).toBe(1);
     await pool.close();
   } finally {
     vi.useRealTimers();

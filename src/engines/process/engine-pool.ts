@@ -64,6 +64,8 @@ export function createEnginePool(
   let growing: NodeJS.Timeout | undefined;
   /** Whether more may be started: not after one that did not start, nor for a pool that is closed. */
   let mayGrow = true;
+  /** Aborted when the pool is ended: who waits for a process that ends would have another one started. */
+  let growth = new AbortController();
 
   /** Many requests find out at once that a process has to end: the second must not end the one that is started for the first. */
   const endings = new WeakMap<RunningEngine, Promise<void>>();
@@ -118,16 +120,17 @@ export function createEnginePool(
 
   /** Starts a process for each `manyRequests` that are in flight, as far as they may run, and the first one when it has died. */
   async function grow(): Promise<void> {
+    const { signal } = growth;
     // How much memory another process takes is known once one has started, for which requests wait already.
     if (members.every(({ running }) => running === undefined))
-      await ready(first, never).catch(() => undefined);
+      await ready(first, signal).catch(() => undefined);
     const memory = members.find(({ running }) => running !== undefined)?.running?.memory;
     if (!mayGrow || memory === undefined || memory === null) return;
     const wanted = Math.min(most(memory), Math.ceil(inFlight() / manyRequests));
     const started = Array.from({ length: Math.max(0, wanted - members.length) }, () => newMember(start()));
     members = [...members, ...started];
     const starting = first.running === undefined ? [first, ...started] : started;
-    await Promise.all(starting.map((member) => ready(member, never).catch(() => doWithout(member))));
+    await Promise.all(starting.map((member) => ready(member, signal).catch(() => doWithout(member))));
   }
 
   function doWithout(member: Member): void {
@@ -185,6 +188,8 @@ export function createEnginePool(
       const others = members.filter((member) => member !== first);
       members = [first];
       mayGrow = true;
+      growth.abort();
+      growth = new AbortController();
       const processes = [first.process.end(), ...others.map(({ process }) => process.close())];
       const ending = Promise.all(processes).then(() => undefined);
       if (engine !== undefined) endings.set(engine, ending);
@@ -206,8 +211,6 @@ function affordable(memoryOfOne: number): number {
 function newMember(process: EngineProcess): Member {
   return { process, requests: 0, running: undefined };
 }
-
-const never = new AbortController().signal;
 
 type Member = {
   readonly process: EngineProcess;
