@@ -175,6 +175,13 @@ describe('the engine of a local endpoint', () => {
     expect(starts()).toHaveLength(3);
   });
 
+  it('that dies three times before it is ready is given up for all requests that wait for it', async () => {
+    const { endpoint, starts } = supervised({ diesAtStart: 3 }, { pool: { most: () => 2, busyMs: 1 } });
+    const asked = Array.from({ length: 20 }, () => errorOf(endpoint.chat(base, request, signal)));
+    for (const error of await Promise.all(asked)) expect(error).toBeInstanceOf(EngineDied);
+    expect(starts()).toHaveLength(3);
+  });
+
   it('that cannot serve its model is given up at once, in its own words', async () => {
     const refuses = 'The embedded engine cannot run BloomForCausalLM exactly. Use vLLM.';
     const { endpoint, starts } = supervised({ refuses });

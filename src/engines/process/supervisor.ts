@@ -117,7 +117,8 @@ export function supervise<Ready extends object>(program: SupervisedProgram<Ready
           return await abortable(current?.started ?? startNew(), signal);
         } catch (error) {
           if (!(error instanceof EngineDied) || signal.aborted) throw error;
-          if (deaths < deathsInARow) continue;
+          // Of the error, as all who waited for this start have it: the first of them sets the count back.
+          if (error.deaths < deathsInARow) continue;
           // Later the cause may have been removed: then there are three more tries.
           deaths = 0;
           throw error;
@@ -151,6 +152,8 @@ export class EngineDied extends ColloquyError {
   readonly model: string;
   readonly status: ExitStatus;
   readonly logFile: string;
+  /** How often it has died since it was of use last, this time included. */
+  readonly deaths: number;
   readonly #death: Death;
 
   /** @param atOneRequest how often it died while one and the same request was under way, where that is why it is given up */
@@ -170,6 +173,7 @@ export class EngineDied extends ColloquyError {
     this.model = name;
     this.status = status;
     this.logFile = log.file;
+    this.deaths = deaths;
     this.#death = death;
     // A request that kills a server is not sent again and again.
     this.retryable = atOneRequest === undefined;
