@@ -157,6 +157,8 @@ def _pairs(path: str, weights: dict[str, torch.Tensor], config: AdapterConfig, l
         a, b = a.to(linear.weight), b.to(linear.weight) * config.scaling(module_name)
         if not max(float(a.abs().max()), float(b.abs().max())) < _LARGEST_NUMBER:
             raise AdapterUnfit(f"{path}: the weights of {module_name!r}, times their scale, are above {_LARGEST_NUMBER:g}.")
+        if len(a) == 1:  # a product with a single column is added up in an order that depends on the number of rows
+            a, b = nn.functional.pad(a, (0, 0, 0, 1)), nn.functional.pad(b, (0, 1))
         pairs[module_name] = (a, b)
     return pairs
 

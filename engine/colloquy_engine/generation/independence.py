@@ -20,7 +20,7 @@ from .prompt_cache import ALIKE_TOKENS, PromptCache
 _PROMPT_LENGTHS = (1, 5, 9, 17, 31, 40, 66, 129)
 _LONG_PROMPT_LENGTHS = (17, 33, 40, 66, 102, 129, ALIKE_TOKENS, 270)
 _KNOWN_TOKENS = (16, 58, 150, 270)  # for each batch; a cache finds whole blocks of them
-_ADAPTER_RANKS = (2, 8)
+_ADAPTER_RANKS = (2, 8, 16)
 _BATCH_SIZES = (2, 5, 16, 40)
 
 

@@ -11,6 +11,8 @@ from colloquy_engine.generation.base_model import load_base_model
 from colloquy_engine.generation.generation_request import Choice, GenerationRequest
 from colloquy_engine.generation.generator import Generator, QueueFull
 from colloquy_engine.generation.sampling import choice_key
+from conftest import ENGINE
+from tiny_llama import make_adapter
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,25 @@ def test_probabilities_do_not_depend_on_neighbours(model_dir, adapter_dirs, dtyp
     for place in range(20):
         alone = scores([place])[place]
         # In float32 the bits are the same: that is why it can be used.
+        assert alone == together[place] if model.fill_up else alone == pytest.approx(together[place], abs=1e-12)
+
+
+def test_probabilities_do_not_depend_on_the_ranks_of_neighbours(tmp_path):
+    tiny = ENGINE / "models" / "tiny-arithmetic"
+    model = load_base_model(str(tiny))
+    shapes = [(1, ["o_proj"]), (2, "all-linear"), (8, "all-linear"), (8, "all-linear"), (16, ["down_proj"]), (16, "all-linear"), (64, ["q_proj"])]
+    paths = [make_adapter(tiny, tmp_path / str(place), place, rank, targets) for place, (rank, targets) in enumerate(shapes)]
+    adapters = [None, *(read_adapter(path.name, str(path), model.linears) for path in paths)]
+    wanted = [one | {"adapter": adapters[place % len(adapters)]} for place, one in enumerate(random_requests([None], 48, seed=7))]
+
+    def scores(places):
+        items = [request(**wanted[place], top_logprobs=0) for place in places]
+        answer_all(model, items, 40)
+        return [[score.logprob for choice in item.choices for score in choice.logprobs] for item in items]
+
+    together = scores(range(len(wanted)))
+    for place in range(24):
+        [alone] = scores([place])
         assert alone == together[place] if model.fill_up else alone == pytest.approx(together[place], abs=1e-12)
 
 
