@@ -28,7 +28,7 @@ from .sampling import choice_key
 log = logging.getLogger(__name__)
 
 _LARGEST_BODY = 32 * 1024**2  # bytes
-_SHORT_TEXT, _SHORT_ANSWER = 8192, 1024  # characters, tokens: less than a millisecond or two
+_SHORT_BODY, _SHORT_ANSWER = 8192, 1024  # bytes, tokens: less than a millisecond or two
 # Which weights gave an answer: the base model's hash and, after a plus sign, the adapter's. A name alone could have come to mean others.
 WEIGHTS_HEADER = "Colloquy-Weights"
 
@@ -88,8 +88,8 @@ class HttpApi:
         body = await parse_body(request, ChatRequest)
         adapter = self._adapters.resolve(body.model)
         # Long texts take seconds to cut into tokens, and long answers to write: other requests must not wait for it. The way to another
-        # thread and back costs a twentieth of a short answer.
-        if sum(len(message.for_template()["content"]) for message in body.messages) < _SHORT_TEXT:
+        # thread and back costs a twentieth of a short answer. The whole body counts: a template takes its time for empty messages too.
+        if len(await request.read()) < _SHORT_BODY:
             generation = self._generation_request(body, adapter)
         else:
             generation = await asyncio.to_thread(self._generation_request, body, adapter)

@@ -1,5 +1,6 @@
 """The server as a process, over HTTP."""
 
+import asyncio
 import hashlib
 import http.client
 import json
@@ -12,6 +13,10 @@ import time
 
 import pytest
 import torch
+from aiohttp.test_utils import TestClient, TestServer
+from colloquy_engine.generation.base_model import load_base_model
+from colloquy_engine.generation.http_api import HttpApi
+from colloquy_engine.protocol.server_messages import ApiError
 from conftest import ENGINE, engine_process, next_event
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -63,6 +68,26 @@ def test_megabytes_of_text_are_refused_without_being_cut_into_tokens(server):
     assert "maximum context length is 512 tokens. However, your messages have at least 581821 tokens" in body["error"]["message"]
     spelled = chat(server, messages=[{"role": "user", "content": "<end>" * 90}])
     assert spelled[0] == 200 and spelled[2]["usage"]["prompt_tokens"] == 90 * len("<end>") + 3
+
+
+def test_what_takes_long_to_read_is_read_in_another_thread_also_where_its_messages_are_empty(model_dir, monkeypatch):
+    main = []
+
+    def refuse(*_):
+        main.append(threading.current_thread() is threading.main_thread())
+        raise ApiError(400, "BadRequestError", "read")
+
+    monkeypatch.setattr(HttpApi, "_generation_request", refuse)
+    api = HttpApi(load_base_model(str(model_dir)), "base", None, 8, None)
+
+    async def ask():
+        async with TestClient(TestServer(api.app(), host="127.0.0.1")) as client:
+            for messages in (MESSAGES, [{"role": "user", "content": ""}] * 1_000, [{"role": "user", "content": [{"type": "text", "text": "1" * 9_000}]}]):
+                answer = await client.post("/v1/chat/completions", json={"model": "base", "messages": messages})
+                assert answer.status == 400
+
+    asyncio.run(ask())
+    assert main == [True, False, False]
 
 
 def test_health_and_models(server):
