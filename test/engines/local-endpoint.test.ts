@@ -8,7 +8,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Message } from '../../src/algorithm/agents.ts';
 import type { Endpoint } from '../../src/engines/endpoint/endpoint.ts';
 import { createEndpoints, type EndpointDeps, openEndpoint } from '../../src/engines/endpoint/open.ts';
+import { createLocalEndpoint, localConcurrency } from '../../src/engines/endpoint/local.ts';
 import { EngineClosed, OtherWeights, WholeModelsUnsupported } from '../../src/engines/errors.ts';
+import type { EnginePool } from '../../src/engines/process/engine-pool.ts';
 import { ModelNotServable } from '../../src/engines/process/engine-process.ts';
 import { EngineDied } from '../../src/engines/process/supervisor.ts';
 import { createLiveEngines, type LiveEnginesOptions } from '../../src/engines/process/live-engines.ts';
@@ -118,6 +120,31 @@ describe('the engine processes of a local endpoint', () => {
     const alone = supervised({}, { pool: { most: () => 3, busyMs: 1 } });
     for (let round = 0; round < 5; round += 1) await ask(alone.endpoint, 40);
     expect(alone.starts()).toHaveLength(1);
+  });
+
+  it('each have their requests in flight, also where none is new since the second one was ready', async () => {
+    let running = 1;
+    const pool = { running: () => running } as EnginePool;
+    const endpoint = createLocalEndpoint(
+      { kind: 'local' },
+      'a/model',
+      pool,
+      async () => '',
+      createLiveEngines(),
+    );
+    const answer: (() => void)[] = [];
+    const work = (): Promise<void> => new Promise((resolve) => answer.push(resolve));
+    const asked = Array.from({ length: 400 }, () => endpoint.slots.use(work, signal));
+    await vi.waitUntil(() => answer.length === localConcurrency, patience);
+    running = 2;
+    answer[0]!();
+    await vi.waitUntil(() => answer.length === 1 + 2 * localConcurrency, patience);
+    expect(endpoint.slots.count).toBe(2 * localConcurrency);
+    for (let place = 1; place < 400; place += 1) {
+      await vi.waitUntil(() => answer.length > place, patience);
+      answer[place]!();
+    }
+    await Promise.all(asked);
   });
 
   it('all end with the endpoint', async () => {

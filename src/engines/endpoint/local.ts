@@ -40,6 +40,10 @@ export function createLocalEndpoint(
   /** Whether the device is left to a fine-tune. */
   let yielded = false;
 
+  function fitSlots(): void {
+    if (config.max_concurrency === undefined) slots.resize(localConcurrency * Math.max(1, pool.running()));
+  }
+
   if (held) {
     yielded = true;
     void slots.close();
@@ -176,10 +180,14 @@ export function createLocalEndpoint(
       open: () => slots.open(),
       // Those that wait for a slot hold the engine's place too: it answers all of them before another model has its turn.
       use: (work, signal) =>
-        engines.use(pool, signal, () => {
-          if (config.max_concurrency === undefined)
-            slots.resize(localConcurrency * Math.max(1, pool.running()));
-          return slots.use(work, signal);
+        engines.use(pool, signal, async () => {
+          fitSlots();
+          try {
+            return await slots.use(work, signal);
+          } finally {
+            // When all requests have been made, the next process may still have to become ready.
+            fitSlots();
+          }
         }),
     },
     sharesDevice: async () => true,
