@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { expect, it, vi } from 'vitest';
 import { EngineClosed } from '../../src/engines/errors.ts';
 import { createEnginePool } from '../../src/engines/process/engine-pool.ts';
-import type { EngineProcess, RunningEngine } from '../../src/engines/process/engine-process.ts';
+import type { EngineProcess, RunningEngine, Serving } from '../../src/engines/process/engine-process.ts';
 import type { ExitStatus, ProcessGroup } from '../../src/engines/process/process-group.ts';
 import { supervise } from '../../src/engines/process/supervisor.ts';
 
@@ -85,7 +85,7 @@ it('a pool that is ended while its first process starts does not start it again 
     const exits: (() => void)[] = [];
     /** A supervised process that never becomes ready. */
     const start = (): EngineProcess =>
-      supervise({
+      supervise<Serving>({
         name: 'the model',
         graceMs: 1,
         start: async () => {
@@ -98,7 +98,7 @@ it('a pool that is ended while its first process starts does not start it again 
           const log = { file: '', lines: () => [], ending: () => '' };
           return { pid: starts, exited, log, stop: async () => exit() } as unknown as ProcessGroup;
         },
-        untilReady: async ({ exited }) => void (await exited),
+        untilReady: async ({ exited }) => exited.then(() => undefined),
       });
     const pool = createEnginePool(start, { most: () => 2, busyMs: 1_000 });
     const cancelling = new AbortController();
