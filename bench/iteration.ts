@@ -1,28 +1,24 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Client } from '@temporalio/client';
 import { embeddedModel } from '../src/config/experiment.ts';
-import { childEnvironment, projectRoot, tools } from '../src/config/installation.ts';
-import { gpus } from '../src/engines/vllm/device.ts';
+import { projectRoot } from '../src/config/installation.ts';
 import { requireDocument } from '../src/store/files/documents.ts';
 import { findModel } from '../src/store/models.ts';
 import { evaluationRecordSchema, iterationRecordSchema } from '../src/store/records/rows.ts';
 import { experimentFiles, openStore, type Store } from '../src/store/store.ts';
 import type { Benchmark } from './benchmark.ts';
+import { modelOfShape } from './shapes.ts';
 import { table } from './table.ts';
 import { startTemporal } from './temporal.ts';
 
 /** The experiment, which is of one iteration: 3 agents and 2 rounds, as the quickstart's. */
 const name = 'iteration';
 
-/** The models that bench/model_of_shape.py makes for graphics cards, and the memory that a card needs for one. */
-const shapes: Readonly<Record<string, { readonly gigabytes: number }>> = {
-  '4b': { gigabytes: 24 },
-  '8b': { gigabytes: 40 },
-};
+/** The memory that a card needs for a model. */
+const gigabytes = { '4b': 24, '8b': 40 };
 
 /**
  * How long does an iteration take, and what of it? `colloquy quickstart` runs it with a worker of its own. The figures are those that the experiment
@@ -30,7 +26,10 @@ const shapes: Readonly<Record<string, { readonly gigabytes: number }>> = {
  */
 export const iteration: Benchmark = async ({ folder, quick, shape }) => {
   mkdirSync(folder, { recursive: true });
-  const model = shape === undefined ? undefined : await modelOfShape(shape, folder);
+  const model =
+    shape === undefined
+      ? undefined
+      : await modelOfShape(shape, folder, gigabytes, ' and vLLM (docs/vllm.md)');
   const questions = quick ? 24 : model === undefined ? 150 : 500;
   await using temporal = await startTemporal(folder);
   await run(join(folder, 'runs'), temporal.address, [
@@ -70,28 +69,6 @@ export const iteration: Benchmark = async ({ folder, quick, shape }) => {
     figures: { shape: shape ?? null, questions, seconds: { all: whole, iteration: alone }, phases },
   };
 };
-
-/** @throws Error that says what the machine lacks for a model of this shape */
-async function modelOfShape(shape: string, folder: string): Promise<string> {
-  const needs = Object.hasOwn(shapes, shape) ? shapes[shape] : undefined;
-  if (needs === undefined)
-    throw new Error(`No shape is called ${shape}. There are ${Object.keys(shapes).join(', ')}.`);
-  const cards = await gpus();
-  const most = Math.max(0, ...cards.map(({ total }) => total / 1e9));
-  if (most < needs.gigabytes)
-    throw new Error(
-      `--shape ${shape} needs a graphics card of ${needs.gigabytes} GB and vLLM (docs/vllm.md), and ${
-        cards.length === 0
-          ? 'nvidia-smi finds no card on this machine'
-          : `the largest card of this machine has ${most.toFixed(0)} GB`
-      }. Without --shape, the embedded model is measured.`,
-    );
-  const model = join(folder, shape);
-  console.log(`Making a model of the shape ${shape} in ${model} …`);
-  const script = fileURLToPath(new URL('./model_of_shape.py', import.meta.url));
-  await promisify(execFile)(tools().python, [script, shape, model], { env: childEnvironment() });
-  return model;
-}
 
 /** Runs the experiment to its end. @throws Error with what the command says */
 async function run(store: string, temporalAddress: string, settings: readonly string[]): Promise<void> {

@@ -2,7 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/config/installation.ts';
 
-/** All but `hosts`, which needs network namespaces and an S3 server (npm run test:hosts), and `versus`, which needs another checkout. */
+/**
+ * All but `hosts`, which needs network namespaces and an S3 server (npm run test:hosts), and `versus`, which needs another checkout. The smallest shape is there
+ * for machines without a card.
+ */
 const benchmarks = [
   'saturation',
   'generation',
@@ -11,6 +14,7 @@ const benchmarks = [
   'growth',
   'grader',
   'trainer',
+  'trainer --shape small',
   'iteration',
 ];
 
@@ -18,7 +22,7 @@ describe('the benchmark', () => {
   it.each(benchmarks)('%s runs to its end and prints a table', (name) => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', 'bench/bench.ts', name, '--quick'],
+      ['--import', 'tsx', 'bench/bench.ts', ...name.split(' '), '--quick'],
       { cwd: projectRoot, encoding: 'utf8' },
     );
     expect(status, stderr.slice(-2_000)).toBe(0);
