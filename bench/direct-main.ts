@@ -48,7 +48,7 @@ function byAxios(url: string, httpAgent: Agent): Send {
 
 function byHttp(url: string, agent: Agent): Send {
   const headers = { 'Content-Type': 'application/json' };
-  return async (body) =>
+  const send: Send = async (body) =>
     new Promise((resolve, reject) => {
       const request = httpRequest(
         url,
@@ -65,7 +65,12 @@ function byHttp(url: string, agent: Agent): Send {
           );
         },
       );
-      request.once('error', reject);
+      request.once('error', (error: NodeJS.ErrnoException) => {
+        // A server may close a kept connection in the moment in which a request comes.
+        if (request.reusedSocket && error.code === 'ECONNRESET') resolve(send(body));
+        else reject(error);
+      });
       request.end(body);
     });
+  return send;
 }

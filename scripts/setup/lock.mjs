@@ -49,12 +49,25 @@ export async function withLock(file, work, { onWait = () => {}, pollMs = 500 } =
  */
 export async function makeOnce(folder, make) {
   await withLock(`${folder}.lock`, async () => {
-    const stamp = join(folder, 'colloquy-complete');
-    if (existsSync(stamp)) return;
+    if (isMade(folder)) return;
     rmSync(folder, { recursive: true, force: true });
     await make();
-    writeFileSync(stamp, '');
+    writeFileSync(stampIn(folder), '');
   });
+}
+
+/**
+ * Whether `makeOnce` has made the folder.
+ *
+ * @param {string} folder
+ */
+export function isMade(folder) {
+  return existsSync(stampIn(folder));
+}
+
+/** @param {string} folder */
+function stampIn(folder) {
+  return join(folder, 'colloquy-complete');
 }
 
 /**

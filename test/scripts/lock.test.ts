@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync }
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isStale, makeOnce, withLock } from '../../scripts/setup/lock.mjs';
+import { isMade, isStale, makeOnce, withLock } from '../../scripts/setup/lock.mjs';
 
 describe('the lock of the set-up', () => {
   let folder: string;
@@ -69,7 +69,9 @@ describe('the lock of the set-up', () => {
       if (times === 1) throw new Error('no network');
     };
     await expect(makeOnce(made, make)).rejects.toThrow('no network');
+    expect(isMade(made)).toBe(false);
     await Promise.all([makeOnce(made, make), makeOnce(made, make)]);
     expect(times).toBe(2);
+    expect(isMade(made)).toBe(true);
   });
 });
