@@ -92,7 +92,9 @@ class MixedAdapters:
         for name in {name for adapter in self._stacked for name in adapter.pairs} - self._wrapped.keys():
             self._wrap(name)
         for name, module in self._wrapped.items():
-            module.stacks = [_Stack(module.base, [each.pairs[name] for each in form]) if name in form[0].pairs else None for form in self._forms]
+            module.stacks = [
+                _Stack(module.base, [each.pairs[name] for each in form]) if name in form[0].pairs else None for form in self._forms
+            ]
 
     def _wrap(self, name: str) -> None:
         self._wrapped[name] = _AdaptedLinear(self._network.get_submodule(name))

@@ -104,7 +104,7 @@ def test_probabilities_do_not_depend_on_neighbours(model_dir, adapter_dirs, dtyp
 def test_probabilities_do_not_depend_on_the_ranks_of_neighbours(tmp_path):
     tiny = ENGINE / "models" / "tiny-arithmetic"
     model = load_base_model(str(tiny))
-    shapes = [(1, ["o_proj"]), (2, "all-linear"), (8, "all-linear"), (8, "all-linear"), (16, ["down_proj"]), (16, "all-linear"), (64, ["q_proj"])]
+    shapes = [(1, ["o_proj"]), *((rank, "all-linear") for rank in (2, 8, 8, 16)), (16, ["down_proj"]), (64, ["q_proj"])]
     paths = [make_adapter(tiny, tmp_path / str(place), place, rank, targets) for place, (rank, targets) in enumerate(shapes)]
     adapters = [None, *(read_adapter(path.name, str(path), model.linears) for path in paths)]
     wanted = [one | {"adapter": adapters[place % len(adapters)]} for place, one in enumerate(random_requests([None], 48, seed=7))]

@@ -82,7 +82,8 @@ def test_what_takes_long_to_read_is_read_in_another_thread_also_where_its_messag
 
     async def ask():
         async with TestClient(TestServer(api.app(), host="127.0.0.1")) as client:
-            for messages in (MESSAGES, [{"role": "user", "content": ""}] * 1_000, [{"role": "user", "content": [{"type": "text", "text": "1" * 9_000}]}]):
+            empty, parts = {"role": "user", "content": ""}, [{"type": "text", "text": "1" * 9_000}]
+            for messages in (MESSAGES, [empty] * 1_000, [{"role": "user", "content": parts}]):
                 answer = await client.post("/v1/chat/completions", json={"model": "base", "messages": messages})
                 assert answer.status == 400
 
