@@ -54,7 +54,11 @@ describe('a worker with all observation switched on', () => {
     await rig.engine.answerWith(200);
     await handle.executeUpdate(retryUpdate);
     await handle.result();
-    metrics = await (await fetch(`http://${address}/metrics`)).text();
+    // The server tells the result before the worker has heard that its last step was taken, and counted the run.
+    await until('the worker has counted the run that ended', async () => {
+      metrics = await (await fetch(`http://${address}/metrics`)).text();
+      return metrics.includes('\ntemporal_workflow_completed');
+    });
     await until('it is listed as finished', () => inState('finished'));
     await until('its first run is listed as continued', () => inState('continued'));
     await worker.kill('SIGTERM');
