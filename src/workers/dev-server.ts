@@ -159,6 +159,8 @@ export class DevServerFailed extends ColloquyError {
   }
 }
 
+const partitions = ['numTaskqueueReadPartitions', 'numTaskqueueWritePartitions'];
+
 function startDevArgs(port: number, uiPort: number | undefined, dbFilename: string | undefined): string[] {
   return [
     'server',
@@ -167,6 +169,8 @@ function startDevArgs(port: number, uiPort: number | undefined, dbFilename: stri
     `--port=${port}`,
     '--log-level=warn',
     ...(uiPort === undefined ? ['--headless'] : [`--ui-port=${uiPort}`]),
+    // With its four partitions of a task queue, a task that had to wait may wait for up to two seconds more after a worker has asked for it.
+    ...partitions.flatMap((setting) => ['--dynamic-config-value', `matching.${setting}=1`]),
     // Relative to the server's working folder: the server puts the name into a URI, where `#`, `?` and `%` have a meaning.
     ...(dbFilename === undefined ? [] : [`--db-filename=${basename(dbFilename)}`]),
   ];
