@@ -48,7 +48,7 @@ export async function besideScript(
   const script = startScript(rounds, temperature);
   try {
     await script.ready;
-    // Waits until all its processes have started, after 3 s of load.
+    // Waits until all its processes have started, after a second of load.
     for (const began = Date.now(); Date.now() - began < (quick ? 1_000 : 15_000);)
       await throughEndpoint(endpoint, requestsOf(0));
     const pairs: Pair[] = [];
